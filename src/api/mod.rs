@@ -1,0 +1,21 @@
+//! The two kinds as Rust types, and the small words they are made of; nothing else.
+//!
+//! What a schema cannot say (which hosts are free, whether an overlay fits) is judged elsewhere; here a
+//! [`VersionId`] or a [`Host`] that exists is a valid one.
+
+mod deployment_version;
+mod host;
+pub mod names;
+mod router;
+mod version_id;
+
+pub use deployment_version::{
+    BaseReference, DeploymentVersion, DeploymentVersionSpec, DeploymentVersionStatus,
+};
+pub use host::{Host, HostError};
+pub use router::{
+    Activation, CookieMatch, Fallback, HeaderMatch, HostClaim, OfferedId, OnUnavailable, Override, PathMatch,
+    QueryMatch, Retries, Router, RouterSpec, RouterStatus, RouterVersion, Rule, RuleMatch, Timeouts,
+    ValueMatch,
+};
+pub use version_id::{VersionId, VersionIdError};
