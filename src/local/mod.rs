@@ -1,1 +1,3 @@
-//! (being built)
+//! Files to inventory, processes as pods: Synkronic on one machine, without a cluster.
+
+pub mod manifests;

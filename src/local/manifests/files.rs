@@ -1,0 +1,109 @@
+//! The thin part: which files there are, and their bytes. It reads and never writes.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{FILE_LIMIT, Reading, Remark, parse};
+
+/// Folders within folders that are looked into; a loop of symbolic links ends there.
+const DEPTH_LIMIT: usize = 16;
+
+/// Reads every object of the given files and folders; `-` is standard input.
+///
+/// A path that cannot be read is an error of its own among the others.
+#[must_use]
+pub fn read(paths: &[PathBuf]) -> Reading {
+    let mut reading = Reading::default();
+    let mut seen = std::collections::BTreeSet::new();
+    for path in paths {
+        if path == Path::new("-") {
+            reading.append(read_from("-", std::io::stdin().lock()));
+            continue;
+        }
+        match list(path) {
+            Ok(files) if files.is_empty() => {
+                reading
+                    .errors
+                    .push(remark(path, "no .yaml, .yml or .json file is in this folder".to_owned()));
+            }
+            Ok(files) => {
+                for file in files.into_iter().filter(|file| seen.insert(file.clone())) {
+                    reading.append(read_file(&file));
+                }
+            }
+            Err(remark) => reading.errors.push(remark),
+        }
+    }
+    reading
+}
+
+/// The manifests at `path`, sorted: the file itself, or in a folder and those below it all that end in
+/// `.yaml`, `.yml` or `.json`, but for hidden ones and `kustomization.yaml`, which is no object.
+///
+/// # Errors
+/// Where there is no such file, or a folder cannot be listed.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>, Remark> {
+    let found = std::fs::metadata(path).map_err(|error| remark(path, unreadable(&error)))?;
+    if !found.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    walk(path, 0, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Remark> {
+    let failed = |error: std::io::Error| remark(folder, unreadable(&error));
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        // Follows symbolic links: the files of a mounted ConfigMap are some.
+        let Ok(found) = std::fs::metadata(&path) else { continue };
+        if found.is_dir() {
+            if depth < DEPTH_LIMIT {
+                walk(&path, depth + 1, files)?;
+            }
+        } else if is_manifest(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_manifest(path: &Path) -> bool {
+    let is_yaml = matches!(path.extension().and_then(OsStr::to_str), Some("yaml" | "yml" | "json"));
+    is_yaml && path.file_stem() != Some(OsStr::new("kustomization"))
+}
+
+fn read_file(path: &Path) -> Reading {
+    match std::fs::File::open(path) {
+        Ok(file) => read_from(&path.display().to_string(), file),
+        Err(error) => Reading { errors: vec![remark(path, unreadable(&error))], ..Reading::default() },
+    }
+}
+
+fn read_from(source: &str, from: impl Read) -> Reading {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed tells a file that is too large from one that just fits.
+    match from.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes) {
+        Ok(_) => parse(source, &bytes),
+        Err(error) => {
+            let error = Remark { source: source.into(), line: None, text: unreadable(&error) };
+            Reading { errors: vec![error], ..Reading::default() }
+        }
+    }
+}
+
+fn remark(path: &Path, text: String) -> Remark {
+    Remark { source: Arc::from(path.display().to_string()), line: None, text }
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("this cannot be read: {error}")
+}
