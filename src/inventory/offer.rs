@@ -1,0 +1,150 @@
+//! What a Router offers: which version ids, and under which addresses.
+
+use super::Inventory;
+use super::object::RouterFacts;
+use super::settings::Settings;
+use super::versions::Version;
+use crate::api::{Host, VersionId};
+
+/// A pattern of version ids: literal text with `*` for any run of characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPattern(String);
+
+impl IdPattern {
+    /// A pattern as written.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The literal text before the first `*`.
+    #[must_use]
+    pub fn literal_beginning(&self) -> &str {
+        self.0.split('*').next().unwrap_or_default()
+    }
+
+    /// Whether the pattern names this id.
+    #[must_use]
+    pub fn matches(&self, id: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = id.strip_prefix(first) else { return false };
+        let mut parts: Vec<&str> = parts.collect();
+        let Some(last) = parts.pop() else { return rest.is_empty() };
+        for part in parts {
+            let Some(at) = rest.find(part) else { return false };
+            rest = rest.get(at + part.len()..).unwrap_or_default();
+        }
+        rest.ends_with(last)
+    }
+}
+
+/// How a version's own host reads: `<before>{version}<between>{host}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubdomainPattern {
+    /// What stands before the version id.
+    pub before: String,
+    /// What stands between the version id and the host, as `.` or `-`.
+    pub between: String,
+}
+
+impl SubdomainPattern {
+    /// The default, `{version}.{host}`.
+    pub const DEFAULT: &'static str = "{version}.{host}";
+
+    /// Parses a pattern; empty turns subdomains off (`None`).
+    ///
+    /// # Errors
+    /// One sentence, where `{version}` or `{host}` is missing or they are out of place.
+    pub fn parse(text: &str) -> Result<Option<Self>, String> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let misplaced = || {
+            format!(
+                "`{text}` has to read `…{{version}}…{{host}}`, as `{{version}}.{{host}}` or \
+                 `{{version}}-{{host}}`; `\"\"` turns subdomains off"
+            )
+        };
+        let (before, rest) = text.split_once("{version}").ok_or_else(misplaced)?;
+        let between = rest.strip_suffix("{host}").ok_or_else(misplaced)?;
+        let plain = |part: &str| {
+            part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        };
+        if between.is_empty() || !plain(before) || !plain(between) || before.starts_with(['.', '-']) {
+            return Err(misplaced());
+        }
+        Ok(Some(Self { before: before.to_owned(), between: between.to_owned() }))
+    }
+
+    /// The host of a version; `None` where that is no host name (too long, a wildcard host).
+    #[must_use]
+    pub fn host(&self, version: &VersionId, host: &Host) -> Option<Host> {
+        if host.wildcard_suffix().is_some() {
+            return None;
+        }
+        Host::parse(&format!("{}{version}{}{host}", self.before, self.between)).ok()
+    }
+}
+
+impl RouterFacts {
+    /// The patterns of the ids on offer; none means all.
+    #[must_use]
+    pub fn patterns(&self) -> Vec<IdPattern> {
+        self.spec.versions.iter().map(|text| IdPattern::new(text)).collect()
+    }
+
+    /// Whether the Router offers this id. The base's own id is always on offer, and so is the active one.
+    #[must_use]
+    pub fn offers(&self, id: &VersionId) -> bool {
+        let patterns = &self.spec.versions;
+        id.is_base()
+            || patterns.is_empty()
+            || patterns.iter().any(|pattern| IdPattern::new(pattern).matches(id.as_str()))
+    }
+
+    /// Its subdomain pattern; `None` where subdomains are off or the pattern is refused.
+    #[must_use]
+    pub fn subdomain_pattern(&self) -> Option<SubdomainPattern> {
+        let text = self.spec.subdomain.as_deref().unwrap_or(SubdomainPattern::DEFAULT);
+        SubdomainPattern::parse(text).ok().flatten()
+    }
+}
+
+impl Inventory {
+    /// The versions on offer by a Router, in order of their ids.
+    pub fn offered<'i>(&'i self, router: &'i RouterFacts) -> impl Iterator<Item = &'i Version> {
+        let versions = self.versions_of(&router.base());
+        versions
+            .into_iter()
+            .flat_map(|versions| versions.values())
+            .filter(|version| router.offers(&version.id))
+    }
+
+    /// The addresses of a version through one Router, its own host first, then by path.
+    #[must_use]
+    pub fn urls_through(&self, router: &RouterFacts, id: &VersionId, settings: &Settings) -> Vec<String> {
+        if !router.offers(id) {
+            return Vec::new();
+        }
+        let held: Vec<Host> = router.hosts().into_iter().filter(|host| self.holds(router, host)).collect();
+        let own = router.subdomain_pattern().into_iter().flat_map(|pattern| {
+            held.iter().filter_map(move |host| pattern.host(id, host)).collect::<Vec<_>>()
+        });
+        let mut urls: Vec<String> = own.map(|host| settings.url(host.as_str())).collect();
+        if let Some(path) = router.spec.path.as_deref().filter(|_| !id.is_base()) {
+            let path = path.replace("{version}", id.as_str());
+            let plain = held.iter().filter(|host| host.wildcard_suffix().is_none());
+            urls.extend(
+                plain.map(|host| format!("{}{}/", settings.url(host.as_str()).trim_end_matches('/'), path)),
+            );
+        }
+        urls
+    }
+
+    /// The addresses of a version through every Router of its base, the Routers in order of their keys.
+    #[must_use]
+    pub fn urls_of(&self, base: &super::Key, id: &VersionId, settings: &Settings) -> Vec<String> {
+        self.routers_of(base).flat_map(|router| self.urls_through(router, id, settings)).collect()
+    }
+}

@@ -1,0 +1,35 @@
+//! What the pure rooms tell one another: `plan` and `routes` report, `standing` makes statuses of it.
+
+use std::collections::BTreeMap;
+
+use super::finding::Finding;
+use super::key::Key;
+
+/// What became of one DeploymentVersion in `plan`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CloneReport {
+    /// The clone's Deployment, where one is wanted.
+    pub deployment: Option<String>,
+    /// The clone's Services, sorted.
+    pub services: Vec<String>,
+    /// Refusals and warnings, sorted.
+    pub findings: Vec<Finding>,
+}
+
+/// What became of one Router in `routes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteReport {
+    /// Whether it is in the table at all.
+    pub served: bool,
+    /// Refusals and warnings, sorted.
+    pub findings: Vec<Finding>,
+}
+
+/// The newest reports of the other rooms.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reports {
+    /// By DeploymentVersion.
+    pub clones: BTreeMap<Key, CloneReport>,
+    /// By Router.
+    pub routers: BTreeMap<Key, RouteReport>,
+}

@@ -1,0 +1,49 @@
+//! What the administrator of this Synkronic decided, as far as the pure rooms need it.
+
+use std::collections::BTreeSet;
+
+/// Settings of the pure rooms. They are arguments, so that the same inventory and settings always give the
+/// same result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How addresses of versions are written: `http` or `https`.
+    pub scheme: &'static str,
+    /// The port in such addresses; `None` where it is the scheme's own.
+    pub port: Option<u16>,
+    /// Whether endpoints on loopback addresses are taken: on one machine yes, in a cluster never.
+    pub allow_loopback: bool,
+    /// What overlays may do although their base does not.
+    pub allowed_overlays: BTreeSet<OverlayRight>,
+}
+
+/// Something that an overlay may do only where its base does too, or the administrator allows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OverlayRight {
+    /// Name another ServiceAccount.
+    ServiceAccount,
+    /// Mount paths of the node.
+    HostPath,
+    /// Join the node's network, process or IPC namespace.
+    HostNamespace,
+    /// Add capabilities.
+    Capability,
+    /// Run privileged, or allow its escalation.
+    Privileged,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { scheme: "http", port: None, allow_loopback: false, allowed_overlays: BTreeSet::new() }
+    }
+}
+
+impl Settings {
+    /// The address of a host, as `http://shop.localhost:8080/`.
+    #[must_use]
+    pub fn url(&self, host: &str) -> String {
+        match self.port {
+            Some(port) => format!("{}://{host}:{port}/", self.scheme),
+            None => format!("{}://{host}/", self.scheme),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Objects in, answers out.
+
+use serde_json::{Value, json};
+
+use super::versions::Resolution;
+use super::*;
+use crate::api::VersionId;
+
+fn apply(inventory: &mut Inventory, values: impl IntoIterator<Item = Value>) -> Changes {
+    inventory
+        .update(values.into_iter().map(|value| Edit::Apply(Box::new(Object::read(value).unwrap().unwrap()))))
+}
+
+fn deployment(name: &str) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "n"},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}}}}})
+}
+
+fn dpv(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
+        "metadata": {"name": name, "namespace": "n"}, "spec": spec})
+}
+
+fn resolved(inventory: &Inventory, name: &str) -> Result<(String, String), &'static str> {
+    match inventory.resolution(&Key::new("n", name)).unwrap() {
+        Resolution::Resolved(it) => Ok((it.base.name.to_string(), it.version.to_string())),
+        Resolution::Refused(finding) => Err(finding.reason),
+    }
+}
+
+#[test]
+fn the_base_by_name_and_by_the_longest_prefix() {
+    let mut inventory = Inventory::default();
+    apply(
+        &mut inventory,
+        [
+            deployment("my-app"),
+            deployment("my-app-deploy"),
+            dpv("my-app-deploy-version-1", json!({"name": "my-app-deploy-version-1", "namespace": "n"})),
+            dpv("my-app-v1.2", json!({})),
+            dpv("other", json!({"name": "my-app"})),
+            dpv("lost-1", json!({})),
+            dpv("far", json!({"name": "my-app", "namespace": "elsewhere"})),
+            dpv("my-app-base", json!({})),
+        ],
+    );
+    let ok = |base: &str, id: &str| Ok((base.to_owned(), id.to_owned()));
+    assert_eq!(resolved(&inventory, "my-app-deploy-version-1"), ok("my-app-deploy", "version-1"));
+    assert_eq!(resolved(&inventory, "my-app-v1.2"), ok("my-app", "v1-2"));
+    assert_eq!(resolved(&inventory, "other"), ok("my-app", "other"));
+    assert_eq!(resolved(&inventory, "lost-1"), Err("BaseNotFound"));
+    assert_eq!(resolved(&inventory, "far"), Err("CrossNamespace"));
+    assert_eq!(resolved(&inventory, "my-app-base"), Err("VersionReserved"));
+}
+
+#[test]
+fn a_base_once_resolved_is_missed_not_swapped() {
+    let mut inventory = Inventory::default();
+    let mut object = dpv("my-app-deploy-version-1", json!({}));
+    object["status"] = json!({"base": {"name": "my-app-deploy"}});
+    apply(&mut inventory, [deployment("my-app"), deployment("my-app-deploy"), object]);
+    let changes = inventory.update([Edit::Remove(Kind::Deployment, Key::new("n", "my-app-deploy"))]);
+    assert_eq!(
+        resolved(&inventory, "my-app-deploy-version-1"),
+        Ok(("my-app-deploy".to_owned(), "version-1".to_owned()))
+    );
+    assert!(changes.bases.contains(&Key::new("n", "my-app-deploy")));
+}
+
+#[test]
+fn the_older_holds_the_id() {
+    let mut inventory = Inventory::default();
+    let aged = |name: &str, time: &str| {
+        let mut object = dpv(name, json!({"name": "shop", "version": "x"}));
+        object["metadata"]["creationTimestamp"] = json!(time);
+        object
+    };
+    apply(
+        &mut inventory,
+        [deployment("shop"), aged("a", "2026-02-01T00:00:00Z"), aged("b", "2026-01-01T00:00:00Z")],
+    );
+    assert_eq!(resolved(&inventory, "a"), Err("VersionTaken"));
+    assert!(resolved(&inventory, "b").is_ok());
+    let versions = inventory.versions_of(&Key::new("n", "shop")).unwrap();
+    assert_eq!(versions.keys().map(VersionId::as_str).collect::<Vec<_>>(), ["base", "x"]);
+}
+
+#[test]
+fn the_same_object_again_changes_nothing() {
+    let mut inventory = Inventory::default();
+    assert!(!apply(&mut inventory, [deployment("shop")]).is_empty());
+    assert!(apply(&mut inventory, [deployment("shop")]).is_empty());
+}
+
+fn router(namespace: &str, name: &str, created: &str, spec: Value, claims: &[&str]) -> Value {
+    let claims: Vec<Value> =
+        claims.iter().map(|host| json!({"host": host, "since": "2026-03-01T00:00:00Z"})).collect();
+    json!({"apiVersion": "kyaninus.com/v1", "kind": "Router",
+        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": created},
+        "spec": spec, "status": {"hosts": claims}})
+}
+
+#[test]
+fn an_older_router_that_adds_a_host_later_does_not_take_it() {
+    let mut inventory = Inventory::default();
+    let spec = json!({"base": "shop", "hosts": ["shop.example.com"]});
+    apply(
+        &mut inventory,
+        [
+            router("old", "r", "2026-01-01T00:00:00Z", spec.clone(), &[]),
+            router("young", "r", "2026-02-01T00:00:00Z", spec, &["shop.example.com"]),
+        ],
+    );
+    let host = Host::parse("shop.example.com").unwrap();
+    assert_eq!(inventory.holder(&host).unwrap().meta.key, Key::new("young", "r"));
+}
+
+#[test]
+fn version_names_belong_to_the_namespace_that_holds_the_host() {
+    let mut inventory = Inventory::default();
+    let theirs = json!({"base": "x", "hosts": ["version-2.shop.example.com", "other.example.com"]});
+    apply(
+        &mut inventory,
+        [
+            router(
+                "a",
+                "shop",
+                "2026-01-01T00:00:00Z",
+                json!({"base": "s", "hosts": ["shop.example.com"]}),
+                &[],
+            ),
+            router("b", "thief", "2026-02-01T00:00:00Z", theirs, &[]),
+        ],
+    );
+    let thief = inventory.routers.get(&Key::new("b", "thief")).unwrap();
+    let held = |host: &str| inventory.holds(thief, &Host::parse(host).unwrap());
+    assert!(!held("version-2.shop.example.com"));
+    assert!(held("other.example.com"));
+}
+
+#[test]
+fn patterns_of_ids() {
+    let matches = |pattern: &str, id: &str| offer::IdPattern::new(pattern).matches(id);
+    assert!(matches("version-*", "version-2") && matches("*", "x") && matches("pr-*-x", "pr-1-x"));
+    assert!(!matches("version-*", "pr-1") && !matches("pr-1", "pr-10") && !matches("a*a", "a"));
+}
+
+#[test]
+fn names_fit_and_stay_apart() {
+    let long = |end: &str| format!("{}{end}", "a".repeat(80));
+    assert_eq!(names::fitted("short"), "short");
+    assert!(names::fitted(&long("x")).len() <= names::LONGEST);
+    assert_ne!(names::fitted(&long("x")), names::fitted(&long("y")));
+}
