@@ -13,17 +13,19 @@
 //! | [`meter`] | counters and their scrape | memory |
 //! | [`edge`] | the reverse proxy | the network |
 //! | [`local`] | files to inventory, processes as pods | files, processes |
+//! | [`echo`] | a small upstream for trials | the network |
 //! | [`admin`] | health, metrics, table, explain | the network |
 //! | [`cli`] | arguments, and one file a command | everything; wires the rooms together |
 //!
-//! Arrows run one way: `api` ← `inventory` ← `plan`, `standing`, `routes`; `wire` and `meter` stand
-//! alone; all of these ← `edge`, `admin`, `local` ← `cli`. Siblings never import one another, and no
+//! Arrows run one way: `api` ← `inventory` ← `plan`, `standing`, `routes`; `wire`, `meter` and
+//! `echo` stand alone; all of these ← `edge`, `admin`, `local` ← `cli`. Siblings never import one another, and no
 //! Kubernetes type reaches `edge`.
 #![deny(unsafe_code)]
 
 pub mod admin;
 pub mod api;
 pub mod cli;
+pub mod echo;
 pub mod edge;
 pub mod inventory;
 pub mod local;
