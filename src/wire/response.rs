@@ -1,0 +1,369 @@
+//! The upstream's response head, as it comes in: status, end-to-end fields, framing, and what becomes of the
+//! connection. The upstream is not trusted: whatever is malformed or ambiguous is a fault, answered with 502.
+//!
+//! Interim responses are swallowed, within bounds: hyper's server sends 100 by itself and cannot relay others
+//! (102, 103). 101 counts only where a WebSocket was asked for.
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
+
+use super::framing::{self, Conflict, ResponseBody};
+use super::hop_by_hop::{self, MAX_OPTIONS, Options};
+
+/// How large the heads of one response may be, interim ones included, in bytes.
+pub const MAX_HEAD: usize = 32 << 10;
+/// How many fields a head may have.
+pub const MAX_FIELDS: usize = 100;
+/// How many interim responses may come before the final one.
+pub const MAX_INTERIM: u8 = 16;
+
+/// What the request was, as far as its response's framing depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// It was `HEAD`.
+    pub head: bool,
+    /// It asked for a WebSocket.
+    pub websocket: bool,
+}
+
+/// Parses the head of one response from a growing buffer.
+#[derive(Debug, Clone)]
+pub struct Parser {
+    asked: Asked,
+    /// Where the current head begins, behind interim ones.
+    start: usize,
+    interim: u8,
+    /// How much had come when the current head was last tried.
+    tried: usize,
+}
+
+/// How far a head has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes are needed.
+    Partial,
+    /// The final head is there.
+    Complete(Head),
+}
+
+/// A final response head. Its fields are in the map that was given to [`Parser::parse`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The status.
+    pub status: StatusCode,
+    /// How the body is delimited.
+    pub body: ResponseBody,
+    /// Whether the connection may be used again once the body has been read to its end and no byte came behind it.
+    pub reusable: bool,
+    /// For how many seconds the upstream keeps an idle connection, where it says so (`Keep-Alive: timeout=5`).
+    pub idle_seconds: Option<u32>,
+    /// Where the body begins in the buffer.
+    pub length: usize,
+}
+
+/// Why a response head is answered with 502, and its connection closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ResponseFault {
+    /// Not the syntax of HTTP/1.1.
+    #[error("the upstream's response head is not well-formed HTTP/1.1")]
+    Syntax,
+    /// A head beyond 32 KiB.
+    #[error("the upstream's response head is larger than 32 KiB")]
+    TooLarge,
+    /// More than 100 fields.
+    #[error("the upstream's response has more than 100 header fields")]
+    FieldsTooMany,
+    /// More than 16 interim responses.
+    #[error("the upstream sent more than 16 interim responses")]
+    InterimTooMany,
+    /// `Transfer-Encoding` that is anything but `chunked`, once.
+    #[error("the upstream's Transfer-Encoding is not chunked, once")]
+    TransferEncoding,
+    /// `Content-Length` that is no number, or two that differ.
+    #[error("the upstream's Content-Length is no number, or is there twice and differs")]
+    ContentLength,
+    /// `Transfer-Encoding` and `Content-Length` in one message.
+    #[error("the upstream's response has both Transfer-Encoding and Content-Length")]
+    FramingConflict,
+    /// 101 that was not asked for, or not to a WebSocket.
+    #[error("the upstream switched protocols, which was not asked for")]
+    Upgrade,
+    /// The connection closed in the middle of a head: said by whoever sees the connection.
+    #[error("the upstream closed the connection in the middle of its response head")]
+    BrokenOff,
+}
+
+impl ResponseFault {
+    /// A stable short name for the log and for metric labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Syntax => "response_syntax",
+            Self::TooLarge => "response_too_large",
+            Self::FieldsTooMany => "response_fields_too_many",
+            Self::InterimTooMany => "response_interim_too_many",
+            Self::TransferEncoding => "response_transfer_encoding",
+            Self::ContentLength => "response_content_length",
+            Self::FramingConflict => "response_framing_conflict",
+            Self::Upgrade => "response_upgrade",
+            Self::BrokenOff => "response_broken_off",
+        }
+    }
+}
+
+impl From<Conflict> for ResponseFault {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::TransferEncoding => Self::TransferEncoding,
+            Conflict::ContentLength => Self::ContentLength,
+            Conflict::Both => Self::FramingConflict,
+        }
+    }
+}
+
+impl Parser {
+    /// A parser for the response to a request that has just been sent.
+    #[must_use]
+    pub const fn new(asked: Asked) -> Self {
+        Self { asked, start: 0, interim: 0, tried: 0 }
+    }
+
+    /// Looks at all that has been received since the request was sent; `received` only grows from call to call.
+    ///
+    /// Once complete, `fields` holds the end-to-end fields and nothing else: no framing (hyper takes it from the
+    /// body; a `HEAD`'s `Content-Length` stays), no hop-by-hop field (a WebSocket's 101 has its `Connection` and
+    /// `Upgrade`), no `x-synkronic-*`. Before that its content is undefined; a map that was in use is welcome.
+    ///
+    /// # Errors
+    /// Where it is no response that can be relayed.
+    pub fn parse(&mut self, received: &[u8], fields: &mut HeaderMap) -> Result<Progress, ResponseFault> {
+        loop {
+            if !self.worth_a_try(received) {
+                return if received.len() > MAX_HEAD {
+                    Err(ResponseFault::TooLarge)
+                } else {
+                    Ok(Progress::Partial)
+                };
+            }
+            let head = received.get(self.start..).unwrap_or_default();
+            match parse_one(head, self.asked, fields)? {
+                One::Partial if received.len() >= MAX_HEAD => return Err(ResponseFault::TooLarge),
+                One::Partial => {
+                    self.tried = received.len();
+                    return Ok(Progress::Partial);
+                }
+                One::Interim(length) => self.interim(length)?,
+                One::Final(mut head) => {
+                    head.length += self.start;
+                    return if head.length > MAX_HEAD {
+                        Err(ResponseFault::TooLarge)
+                    } else {
+                        Ok(Progress::Complete(head))
+                    };
+                }
+            }
+        }
+    }
+
+    /// A head that comes byte by byte must not be parsed anew for every byte: only when its end may be there, or
+    /// when it has doubled.
+    fn worth_a_try(&self, received: &[u8]) -> bool {
+        if self.tried == 0 || received.len() >= self.tried.saturating_mul(2) || received.len() >= MAX_HEAD {
+            return true;
+        }
+        let new = received.get(self.tried.saturating_sub(3)..).unwrap_or_default();
+        memchr::memchr_iter(b'\n', new)
+            .any(|at| matches!(new.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
+    }
+
+    fn interim(&mut self, length: usize) -> Result<(), ResponseFault> {
+        self.interim += 1;
+        self.start += length;
+        self.tried = 0;
+        if self.interim > MAX_INTERIM {
+            return Err(ResponseFault::InterimTooMany);
+        }
+        if self.start > MAX_HEAD { Err(ResponseFault::TooLarge) } else { Ok(()) }
+    }
+}
+
+/// What one head turned out to be.
+enum One {
+    Partial,
+    /// An interim response of so many bytes.
+    Interim(usize),
+    Final(Head),
+}
+
+fn parse_one(bytes: &[u8], asked: Asked, fields: &mut HeaderMap) -> Result<One, ResponseFault> {
+    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let status =
+        httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, bytes, &mut slots);
+    let length = match status {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(One::Partial),
+        Err(httparse::Error::TooManyHeaders) => return Err(ResponseFault::FieldsTooMany),
+        Err(_) => return Err(ResponseFault::Syntax),
+    };
+    let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(ResponseFault::Syntax)?;
+    let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+    let survey = Survey::of(parsed.headers);
+    if survey.connection.count > MAX_OPTIONS {
+        return Err(ResponseFault::Syntax);
+    }
+    if code == StatusCode::SWITCHING_PROTOCOLS {
+        if !asked.websocket || !survey.switches_to_websocket(version) {
+            return Err(ResponseFault::Upgrade);
+        }
+    } else if code.is_informational() {
+        return Ok(One::Interim(length));
+    }
+    let head = survey.head(code, version, length, asked)?;
+    let bytes = bytes.get(..length).unwrap_or_default();
+    fill(fields, bytes, parsed.headers, &survey.connection)?;
+    // What a GET would have been answered with; hyper sends it, and no body.
+    if let (true, Some(length)) = (asked.head && code != StatusCode::NO_CONTENT, survey.framing.length()) {
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if head.body == ResponseBody::Tunnel {
+        fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    Ok(One::Final(head))
+}
+
+/// What the fields of a response say about message and connection.
+#[derive(Default)]
+struct Survey<'b> {
+    framing: framing::Fields<'b>,
+    connection: Options,
+    upgrades: usize,
+    upgrade_to_websocket: bool,
+    idle_seconds: Option<u32>,
+}
+
+impl<'b> Survey<'b> {
+    fn of(headers: &[httparse::Header<'b>]) -> Self {
+        let mut survey = Self::default();
+        for field in headers {
+            let name = field.name;
+            // By length first: most fields are none of these.
+            match name.len() {
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                    survey.framing.transfer_encoding(field.value)
+                }
+                14 if name.eq_ignore_ascii_case("content-length") => {
+                    survey.framing.content_length(field.value)
+                }
+                10 if name.eq_ignore_ascii_case("connection") => survey.connection.line(field.value),
+                10 if name.eq_ignore_ascii_case("keep-alive") => {
+                    survey.idle_seconds = idle_seconds(field.value)
+                }
+                7 if name.eq_ignore_ascii_case("upgrade") => {
+                    survey.upgrades += 1;
+                    survey.upgrade_to_websocket = field.value.trim_ascii().eq_ignore_ascii_case(b"websocket");
+                }
+                _ => {}
+            }
+        }
+        survey
+    }
+
+    fn switches_to_websocket(&self, version: Version) -> bool {
+        self.upgrades == 1
+            && self.upgrade_to_websocket
+            && self.connection.upgrade
+            && version == Version::HTTP_11
+    }
+
+    fn head(
+        &self,
+        status: StatusCode,
+        version: Version,
+        length: usize,
+        asked: Asked,
+    ) -> Result<Head, ResponseFault> {
+        let body = if status == StatusCode::SWITCHING_PROTOCOLS {
+            ResponseBody::Tunnel
+        } else {
+            self.framing.of_response(asked.head, status, version)?
+        };
+        let kept = match version {
+            Version::HTTP_11 => !self.connection.close,
+            _ => self.connection.keep_alive && !self.connection.close,
+        };
+        let delimited = match body {
+            ResponseBody::None | ResponseBody::Length(_) | ResponseBody::Chunked => true,
+            ResponseBody::UntilClose | ResponseBody::Tunnel => false,
+        };
+        // A 204 that announces a body has a sender who may well send it.
+        let announced =
+            status == StatusCode::NO_CONTENT && (self.framing.encoded() || self.framing.length() > Some(0));
+        Ok(Head {
+            status,
+            body,
+            reusable: kept && delimited && !announced,
+            idle_seconds: self.idle_seconds,
+            length,
+        })
+    }
+}
+
+/// `timeout=5, max=100`: the seconds.
+fn idle_seconds(value: &[u8]) -> Option<u32> {
+    value.split(|b| *b == b',').map(<[u8]>::trim_ascii).find_map(|parameter| {
+        let (name, digits) = parameter.split_at_checked(8)?;
+        if !name.eq_ignore_ascii_case(b"timeout=") {
+            return None;
+        }
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    })
+}
+
+/// Fills the map with the end-to-end fields. Their values are slices of one copy of the head.
+fn fill(
+    fields: &mut HeaderMap,
+    bytes: &[u8],
+    headers: &[httparse::Header<'_>],
+    connection: &Options,
+) -> Result<(), ResponseFault> {
+    fields.clear();
+    fields.reserve(headers.len());
+    let copy = Bytes::copy_from_slice(bytes);
+    let base = bytes.as_ptr() as usize;
+    for field in headers {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| ResponseFault::Syntax)?;
+        let ends_here = match name {
+            header::CONTENT_LENGTH => true,
+            _ => hop_by_hop::is_fixed(&name) || name.as_str().starts_with("x-synkronic-"),
+        };
+        if ends_here || (connection.names && is_named(headers, name.as_str())) {
+            continue;
+        }
+        // httparse hands out slices of `bytes`, so their addresses tell where in the copy they are.
+        let from = (field.value.as_ptr() as usize).wrapping_sub(base);
+        let value = if field.value.is_empty() {
+            Bytes::new()
+        } else if from.saturating_add(field.value.len()) <= copy.len() {
+            copy.slice(from..from + field.value.len())
+        } else {
+            return Err(ResponseFault::Syntax);
+        };
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| ResponseFault::Syntax)?;
+        fields.append(name, value);
+    }
+    Ok(())
+}
+
+/// Whether some `Connection` line names the field.
+fn is_named(headers: &[httparse::Header<'_>], name: &str) -> bool {
+    let lines = headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
+    lines.flat_map(|line| hop_by_hop::options(line.value)).any(|o| hop_by_hop::option_is(o, name))
+}
+
+#[cfg(test)]
+mod tests;
