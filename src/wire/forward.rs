@@ -4,6 +4,7 @@
 //! and replaced, so that no client chooses its own address (hostile-input class "forged forwarding fields").
 
 use std::io::Write as _;
+use std::net::IpAddr;
 
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
@@ -28,6 +29,34 @@ pub struct Peer<'a> {
     pub trusted: bool,
     /// What it spoke to us.
     pub scheme: Scheme,
+}
+
+/// The client's address: the peer's, or, as far as trusted proxies tell it, the last one of `X-Forwarded-For` that is
+/// not a trusted proxy's own. What stands before that one anybody may have written.
+pub fn client(headers: &HeaderMap, peer: IpAddr, trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    let mut client = peer;
+    if !trusted(peer) {
+        return client;
+    }
+    let lines: Vec<&HeaderValue> = said_in(headers, &FOR).collect();
+    let members = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|b| *b == b','));
+    for member in members {
+        let Some(address) = address(member.trim_ascii()) else { return client };
+        client = address;
+        if !trusted(address) {
+            return client;
+        }
+    }
+    client
+}
+
+/// An address as proxies write it: bare, in brackets, or with a port (Azure's gateways).
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let bare = text.parse::<IpAddr>().ok();
+    let bracketed = || text.strip_prefix('[')?.split_once(']')?.0.parse().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    bare.or_else(with_port).or_else(bracketed).map(|address| address.to_canonical())
 }
 
 /// What a forwarding field is about.
@@ -57,7 +86,7 @@ pub(super) fn write(
     peer: &Peer<'_>,
     host: &str,
     port: Option<u16>,
-    prefix: Option<&Prefix>,
+    prefix: Option<Prefix<'_>>,
     earlier: Option<&HeaderMap>,
 ) {
     match earlier {
@@ -67,7 +96,7 @@ pub(super) fn write(
 }
 
 /// The usual case: nobody before us.
-fn write_ours(out: &mut Vec<u8>, peer: &Peer<'_>, host: &str, port: Option<u16>, prefix: Option<&Prefix>) {
+fn write_ours(out: &mut Vec<u8>, peer: &Peer<'_>, host: &str, port: Option<u16>, prefix: Option<Prefix<'_>>) {
     out.extend_from_slice(b"x-forwarded-for: ");
     out.extend_from_slice(peer.address.as_bytes());
     out.extend_from_slice(match peer.scheme {
@@ -91,7 +120,7 @@ fn write_after(
     peer: &Peer<'_>,
     host: &str,
     port: Option<u16>,
-    prefix: Option<&Prefix>,
+    prefix: Option<Prefix<'_>>,
     earlier: &HeaderMap,
 ) {
     out.extend_from_slice(b"x-forwarded-for: ");
@@ -120,7 +149,7 @@ fn write_after(
     let before = first(earlier, &PREFIX).and_then(Prefix::parse_bytes);
     if before.is_some() || prefix.is_some() {
         out.extend_from_slice(b"\r\nx-forwarded-prefix: ");
-        for part in [before.as_ref(), prefix].into_iter().flatten() {
+        for part in [before, prefix].into_iter().flatten() {
             out.extend_from_slice(part.as_str().as_bytes());
         }
     }

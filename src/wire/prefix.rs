@@ -14,8 +14,8 @@ use super::authority::Authority;
 use super::target;
 
 /// A path prefix of whole segments: begins with a slash, does not end with one, has nothing to normalise.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Prefix(Box<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Prefix<'a>(&'a str);
 
 /// What the client calls the server, for telling its own URLs from others'.
 #[derive(Debug, Clone, Copy)]
@@ -28,24 +28,32 @@ pub struct Origin<'a> {
     pub port: Option<u16>,
 }
 
-impl Prefix {
+impl<'a> Prefix<'a> {
     /// Parses a prefix such as `/version-2`; a slash at its end is left out.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &'a str) -> Option<Self> {
         let text = text.strip_suffix('/').unwrap_or(text);
         let judged = target::judge(text).ok()?;
         let whole = judged == text && text.len() > 1 && !text.contains("//") && !text.ends_with('/');
-        whole.then(|| Self(text.into()))
+        whole.then_some(Self(text))
     }
 
-    pub(super) fn parse_bytes(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse_bytes(text: &'a [u8]) -> Option<Self> {
         Self::parse(std::str::from_utf8(text).ok()?)
     }
 
     /// The prefix as text.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Splits an admitted path behind its first `length` bytes, as routing tells them: the prefix, and the path that
+    /// goes upstream, as [`Prefix::strip`] has it. `None` where `length` is 0 or splits no segment off.
+    #[must_use]
+    pub fn split(path: &'a str, length: usize) -> Option<(Self, &'a str)> {
+        let prefix = Self::parse(path.get(..length)?).filter(|prefix| prefix.0.len() == length)?;
+        Some((prefix, prefix.strip(path)?))
     }
 
     /// What is left of a path under the prefix; `None` where it is not under it, or is the prefix itself without
@@ -53,8 +61,8 @@ impl Prefix {
     ///
     /// Of several slashes behind the prefix one is left: a path that begins with two reads as a host.
     #[must_use]
-    pub fn strip<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let mut rest = path.strip_prefix(&*self.0)?;
+    pub fn strip<'p>(self, path: &'p str) -> Option<&'p str> {
+        let mut rest = path.strip_prefix(self.0)?;
         if !rest.starts_with('/') {
             return None;
         }
@@ -65,34 +73,23 @@ impl Prefix {
     }
 
     /// Whether a path, perhaps with a query behind it, is the prefix or under it.
-    fn holds(&self, path: &str) -> bool {
-        path.strip_prefix(&*self.0)
+    fn holds(self, path: &str) -> bool {
+        path.strip_prefix(self.0)
             .is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/' | b'?' | b'#')))
     }
 
     /// Gives the prefix back in a response's fields.
-    pub fn give_back(&self, fields: &mut HeaderMap, origin: &Origin<'_>) {
+    pub fn give_back(self, fields: &mut HeaderMap, origin: &Origin<'_>) {
         for name in [header::LOCATION, header::CONTENT_LOCATION] {
-            self.edit(fields, &name, |value| self.in_reference(value, origin));
+            edit(fields, &name, |value| self.in_reference(value, origin));
         }
-        self.edit(fields, &header::REFRESH, |value| self.in_refresh(value, origin));
-        self.edit(fields, &header::SET_COOKIE, |value| self.in_cookie(value));
+        edit(fields, &header::REFRESH, |value| self.in_refresh(value, origin));
+        edit(fields, &header::SET_COOKIE, |value| self.in_cookie(value));
         fields.remove("service-worker-allowed");
     }
 
-    fn edit(&self, fields: &mut HeaderMap, name: &HeaderName, new: impl Fn(&str) -> Option<String>) {
-        let header::Entry::Occupied(mut entry) = fields.entry(name) else { return };
-        for value in entry.iter_mut() {
-            let edited = std::str::from_utf8(value.as_bytes()).ok().and_then(&new);
-            // Only visible text is put in, so that the conversion holds; where it does not, the value stays.
-            if let Some(edited) = edited.and_then(|text| HeaderValue::try_from(text).ok()) {
-                *value = edited;
-            }
-        }
-    }
-
     /// A URL reference with the prefix in it, where it needs one.
-    fn in_reference(&self, reference: &str, origin: &Origin<'_>) -> Option<String> {
+    fn in_reference(self, reference: &str, origin: &Origin<'_>) -> Option<String> {
         let reference = reference.trim_ascii();
         let path_at = path_of(reference, origin)?;
         let (before, path) = reference.split_at_checked(path_at)?;
@@ -105,7 +102,7 @@ impl Prefix {
     }
 
     /// `5; url=/path`, with or without quotes (HTML, "shared declarative refresh steps").
-    fn in_refresh(&self, value: &str, origin: &Origin<'_>) -> Option<String> {
+    fn in_refresh(self, value: &str, origin: &Origin<'_>) -> Option<String> {
         let seconds = value.find([';', ','])?;
         let (_, rest) = value.split_at_checked(seconds + 1)?;
         let mut at = value.len() - rest.trim_ascii_start().len();
@@ -128,7 +125,7 @@ impl Prefix {
 
     /// `Path` of a cookie. A browser takes a `__Host-` cookie with the path `/` only, so those stay: they work,
     /// and are shared with the versions on the same host, as all of path mode shares its origin.
-    fn in_cookie(&self, cookie: &str) -> Option<String> {
+    fn in_cookie(self, cookie: &str) -> Option<String> {
         if cookie.trim_ascii_start().get(..7).is_some_and(|name| name.eq_ignore_ascii_case("__Host-")) {
             return None;
         }
@@ -144,7 +141,7 @@ impl Prefix {
             match path.map(|(_, path)| path.trim_ascii()) {
                 Some(path) if path.starts_with('/') && !self.holds(path) => {
                     edited.push_str(" Path=");
-                    edited.push_str(&self.0);
+                    edited.push_str(self.0);
                     edited.push_str(path);
                     changed = true;
                 }
@@ -152,6 +149,18 @@ impl Prefix {
             }
         }
         changed.then_some(edited)
+    }
+}
+
+/// Replaces the values of a field that `new` has another for.
+fn edit(fields: &mut HeaderMap, name: &HeaderName, new: impl Fn(&str) -> Option<String>) {
+    let header::Entry::Occupied(mut entry) = fields.entry(name) else { return };
+    for value in entry.iter_mut() {
+        let edited = std::str::from_utf8(value.as_bytes()).ok().and_then(&new);
+        // Only visible text is put in, so that the conversion holds; where it does not, the value stays.
+        if let Some(edited) = edited.and_then(|text| HeaderValue::try_from(text).ok()) {
+            *value = edited;
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Head<'a> {
     /// The query that goes upstream.
     pub query: Option<&'a str>,
     /// The prefix that was taken off the path.
-    pub prefix: Option<&'a Prefix>,
+    pub prefix: Option<Prefix<'a>>,
     /// Who sent it.
     pub peer: Peer<'a>,
     /// The request id: `admitted.request_id`, or a new one.
@@ -225,7 +225,7 @@ struct Seen {
 fn protocol(version: Version) -> &'static [u8] {
     match version {
         Version::HTTP_09 | Version::HTTP_10 => b"1.0 ",
-        Version::HTTP_2 => b"2.0 ",
+        Version::HTTP_2 => b"2 ",
         _ => b"1.1 ",
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn written(parts: &Parts, trusted: bool, prefix: Option<&str>) -> Str
         admitted: &admitted,
         path,
         query: admitted.query,
-        prefix: prefix.as_ref(),
+        prefix,
         peer: Peer { address: "192.0.2.1", trusted, scheme: Scheme::Http },
         request_id: admitted.request_id.unwrap_or("new-id"),
         pseudonym: &terms.pseudonym,
