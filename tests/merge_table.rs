@@ -50,7 +50,8 @@ fn table(document: &Value) -> BTreeMap<String, Value> {
         if types.contains_key(short(&name)) {
             continue;
         }
-        let properties = definition["properties"].as_object().unwrap_or_else(|| panic!("{name} has no fields"));
+        let properties =
+            definition["properties"].as_object().unwrap_or_else(|| panic!("{name} has no fields"));
         let mut fields = Map::new();
         for (field, property) in properties {
             fields.insert(field.clone(), shape(document, property, &mut open));
