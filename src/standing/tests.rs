@@ -1,0 +1,253 @@
+//! Objects and reports in, statuses out.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::inventory::report::{CloneReport, RouteReport};
+use crate::inventory::{Edit, Finding, Object, names};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+const NOON: &str = "2026-06-01T12:00:00Z";
+
+fn apply(inventory: &mut Inventory, values: impl IntoIterator<Item = Value>) {
+    let edits: Vec<Edit> = values
+        .into_iter()
+        .map(|value| Edit::Apply(Box::new(Object::read(value).unwrap().unwrap())))
+        .collect();
+    inventory.update(edits);
+}
+
+/// A base, its Service, and a version `version-2` with its clones.
+fn shop(spec: Value, clone_status: Value) -> Inventory {
+    let labels = |app: &str| json!({"app": app});
+    let owner = json!([{"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion", "name": "shop-version-2",
+        "uid": "u", "controller": true}]);
+    let ours = json!({"kyaninus.com/dpv": names::dpv_label("shop-version-2")});
+    let mut inventory = Inventory::default();
+    apply(
+        &mut inventory,
+        [
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "shop", "namespace": "n", "uid": "base-uid", "generation": 4},
+                "spec": {"template": {"metadata": {"labels": labels("shop")}}}}),
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": "n"},
+                "spec": {"selector": labels("shop"), "ports": [{"port": 80}]}}),
+            json!({"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
+                "metadata": {"name": "shop-version-2", "namespace": "n", "generation": 3}, "spec": spec}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "shop-version-2", "namespace": "n", "labels": ours,
+                    "ownerReferences": owner},
+                "spec": {"replicas": 2, "template": {"metadata": {"labels": labels("shop-version-2")},
+                    "spec": {"containers": [{"name": "web", "image": "shop:2"}]}}},
+                "status": clone_status}),
+            json!({"apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": "shop-version-2", "namespace": "n", "labels": ours,
+                    "ownerReferences": owner},
+                "spec": {"selector": labels("shop-version-2"), "ports": [{"port": 80}]}}),
+        ],
+    );
+    inventory
+}
+
+fn planned() -> Reports {
+    let report = CloneReport {
+        deployment: Some("shop-version-2".into()),
+        services: vec!["shop-version-2".into()],
+        findings: Vec::new(),
+    };
+    Reports { clones: [(Key::new("n", "shop-version-2"), report)].into(), routers: BTreeMap::new() }
+}
+
+fn status(inventory: &Inventory, reports: &Reports) -> DeploymentVersionStatus {
+    let statuses = decide(inventory, reports, &Settings::default(), at(NOON));
+    statuses.dpvs[&Key::new("n", "shop-version-2")].clone()
+}
+
+fn condition<'s>(status: &'s DeploymentVersionStatus, type_: &str) -> (&'s str, &'s str, &'s str) {
+    let found = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+    (&found.status, &found.reason, &found.message)
+}
+
+fn pod(container: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "n",
+            "labels": {"kyaninus.com/dpv": names::dpv_label("shop-version-2")}},
+        "status": {"containerStatuses": [container]}})
+}
+
+fn up() -> Value {
+    json!({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2})
+}
+
+#[test]
+fn a_version_that_is_up() {
+    let status = status(&shop(json!({}), up()), &planned());
+    assert_eq!(condition(&status, "Ready").0, "True");
+    assert_eq!(condition(&status, "Routed").1, "NoRouter");
+    assert_eq!(status.ready.as_deref(), Some("2/2"));
+    assert_eq!(status.image.as_deref(), Some("shop:2"));
+    assert_eq!(status.observed_generation, Some(3));
+    let base = status.base.unwrap();
+    assert_eq!(
+        (base.name.as_str(), base.uid.as_deref(), base.generation),
+        ("shop", Some("base-uid"), Some(4))
+    );
+}
+
+#[test]
+fn pods_of_an_older_template_keep_it_from_being_ready() {
+    let status = status(
+        &shop(json!({}), json!({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 2})),
+        &planned(),
+    );
+    assert_eq!(condition(&status, "Ready").1, "RollingOut");
+    assert_eq!(condition(&status, "Reconciling").0, "True");
+}
+
+#[test]
+fn a_crash_loop_in_its_own_words() {
+    let mut inventory = shop(json!({}), json!({}));
+    apply(
+        &mut inventory,
+        [pod(json!({"name": "web", "image": "shop:2", "imageID": "", "ready": false, "restartCount": 7,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "message": "DATABASE_URL is not set\n"}}}))],
+    );
+    let status = status(&inventory, &planned());
+    assert_eq!(
+        condition(&status, "Ready"),
+        ("False", "CrashLooping", "web exited 1, 7 restarts: \"DATABASE_URL is not set\"")
+    );
+    assert_eq!(condition(&status, "Stalled").1, "CrashLooping");
+}
+
+#[test]
+fn an_image_that_is_not_there() {
+    let mut inventory = shop(json!({}), json!({}));
+    apply(
+        &mut inventory,
+        [pod(json!({"name": "web", "image": "shop:nope", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}))],
+    );
+    let status = status(&inventory, &planned());
+    let (_, reason, message) = condition(&status, "Available");
+    assert_eq!(reason, "ImagePullFailed");
+    assert!(message.contains("shop:nope") && message.contains("not found"), "{message}");
+}
+
+#[test]
+fn quota_and_suspension() {
+    let refused = json!({"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+        "message": "pods \"x\" is forbidden: exceeded quota: q"}]});
+    assert_eq!(condition(&status(&shop(json!({}), refused), &planned()), "Ready").1, "QuotaExceeded");
+    let suspended = status(&shop(json!({"suspend": true}), json!({})), &planned());
+    assert_eq!(condition(&suspended, "Ready").1, "Suspended");
+    assert!(suspended.conditions.iter().all(|it| it.type_ != "Stalled" && it.type_ != "Reconciling"));
+}
+
+#[test]
+fn a_refused_overlay_is_named_with_its_field() {
+    let inventory = shop(json!({}), up());
+    let mut reports = planned();
+    let key = Key::new("n", "shop-version-2");
+    let dpv = inventory.dpvs.get(&key).unwrap().reference();
+    reports.clones.get_mut(&key).unwrap().findings =
+        vec![Finding::rejected(dpv, "InvalidOverlay", "spec.deploymentSpec.replcas", "no such field")];
+    assert_eq!(
+        condition(&status(&inventory, &reports), "Cloned"),
+        ("False", "InvalidOverlay", "spec.deploymentSpec.replcas: no such field")
+    );
+}
+
+#[test]
+fn a_base_that_is_gone_is_missed_and_remembered() {
+    let mut inventory = shop(json!({}), up());
+    let key = Key::new("n", "shop-version-2");
+    feed_back(&mut inventory, &planned(), NOON);
+    inventory.update([Edit::Remove(crate::inventory::Kind::Deployment, Key::new("n", "shop"))]);
+    let status = status(&inventory, &planned());
+    assert_eq!(condition(&status, "BaseResolved").1, "BaseMissing");
+    assert_eq!(status.base, inventory.dpvs.get(&key).unwrap().status.base);
+}
+
+/// Writes the statuses back as an API server would; tells whether any differed.
+fn feed_back(inventory: &mut Inventory, reports: &Reports, now: &str) -> bool {
+    let statuses = decide(inventory, reports, &Settings::default(), at(now)).differing(inventory);
+    let differed = !statuses.is_empty();
+    let dpvs = statuses.dpvs.into_iter().map(|(key, status)| {
+        let mut dpv = inventory.dpvs.get(&key).unwrap().clone();
+        dpv.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        Edit::Apply(Box::new(Object::DeploymentVersion(dpv)))
+    });
+    let routers = statuses.routers.into_iter().map(|(key, status)| {
+        let mut router = inventory.routers.get(&key).unwrap().clone();
+        router.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        Edit::Apply(Box::new(Object::Router(router)))
+    });
+    let edits: Vec<Edit> = dpvs.chain(routers).collect();
+    inventory.update(edits);
+    differed
+}
+
+fn router(active: &str) -> Value {
+    json!({"apiVersion": "kyaninus.com/v1", "kind": "Router", "metadata": {"name": "r", "namespace": "n"},
+        "spec": {"base": "shop", "hosts": ["shop.example.com"], "path": "/{version}",
+            "versions": ["version-*"], "active": active}})
+}
+
+fn ready_slice(service: &str) -> Value {
+    json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": service, "namespace": "n", "labels": {"kubernetes.io/service-name": service}},
+        "ports": [{"name": "", "port": 80}], "endpoints": [{"addresses": ["10.0.0.1"]}]})
+}
+
+#[test]
+fn its_own_answer_fed_back_changes_nothing() {
+    let mut inventory = shop(json!({}), up());
+    apply(&mut inventory, [router("version-2"), ready_slice("shop-version-2")]);
+    let mut reports = planned();
+    reports.routers.insert(Key::new("n", "r"), RouteReport { served: true, findings: Vec::new() });
+    assert!(feed_back(&mut inventory, &reports, NOON));
+    assert!(!feed_back(&mut inventory, &reports, "2026-06-01T13:00:00Z"));
+}
+
+#[test]
+fn activations_claims_and_ids_once_offered() {
+    let mut inventory = shop(json!({}), up());
+    let mut reports = planned();
+    reports.routers.insert(Key::new("n", "r"), RouteReport { served: true, findings: Vec::new() });
+    apply(&mut inventory, [router("version-2")]);
+    feed_back(&mut inventory, &reports, NOON);
+    let key = Key::new("n", "r");
+    let status = |inventory: &Inventory| inventory.routers.get(&key).unwrap().status.clone();
+    assert_eq!(status(&inventory).active.as_deref(), Some("base"), "version-2 has no endpoint yet");
+    assert_eq!(status(&inventory).conditions[0].reason, "ActiveNotReady");
+
+    apply(&mut inventory, [ready_slice("shop-version-2")]);
+    feed_back(&mut inventory, &reports, "2026-06-01T12:01:00Z");
+    let now = status(&inventory);
+    assert_eq!(now.active.as_deref(), Some("version-2"));
+    let history: Vec<(&str, &str)> =
+        now.history.iter().map(|it| (it.version.as_str(), it.time.as_str())).collect();
+    assert_eq!(history, [("version-2", "2026-06-01T12:01:00Z"), ("base", "2026-06-01T12:00:00Z")]);
+    assert_eq!(now.hosts[0].since, "2026-06-01T12:00:00Z");
+    let listed = now.versions.iter().find(|it| it.id == "version-2").unwrap();
+    assert_eq!(listed.url.as_deref(), Some("http://version-2.shop.example.com/"));
+    assert_eq!(listed.path_url.as_deref(), Some("http://shop.example.com/version-2/"));
+
+    // It stays active while its endpoints fail: nobody is moved silently.
+    inventory.update([Edit::Remove(crate::inventory::Kind::EndpointSlice, Key::new("n", "shop-version-2"))]);
+    feed_back(&mut inventory, &reports, "2026-06-01T12:02:00Z");
+    assert_eq!(status(&inventory).active.as_deref(), Some("version-2"));
+
+    inventory
+        .update([Edit::Remove(crate::inventory::Kind::DeploymentVersion, Key::new("n", "shop-version-2"))]);
+    feed_back(&mut inventory, &reports, "2026-06-01T12:03:00Z");
+    assert_eq!(status(&inventory).active.as_deref(), Some("base"));
+    assert_eq!(status(&inventory).offered[0].id, "version-2");
+    feed_back(&mut inventory, &reports, "2026-07-02T12:03:00Z");
+    assert!(status(&inventory).offered.is_empty(), "after 30 days the path is the application's");
+}

@@ -1,0 +1,243 @@
+//! Where one DeploymentVersion stands.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::conditions::{self, Verdict};
+use super::pods;
+use crate::api::{BaseReference, DeploymentVersionStatus, names};
+use crate::inventory::object::{DeploymentFacts, VersionFacts};
+use crate::inventory::report::CloneReport;
+use crate::inventory::versions::{Resolution, Resolved};
+use crate::inventory::{Finding, Inventory, Settings, names as clone_names};
+
+/// The status of one DeploymentVersion.
+pub(super) fn status(
+    inventory: &Inventory,
+    dpv: &VersionFacts,
+    report: Option<&CloneReport>,
+    pods: &pods::ByVersion<'_>,
+    settings: &Settings,
+    now: Timestamp,
+) -> DeploymentVersionStatus {
+    let resolved = match inventory.resolution(&dpv.meta.key) {
+        Some(Resolution::Resolved(resolved)) => Some(resolved),
+        Some(Resolution::Refused(_)) | None => None,
+    };
+    let clone = report
+        .and_then(|report| report.deployment.as_deref())
+        .or_else(|| resolved.map(|resolved| &*resolved.deployment))
+        .and_then(|name| inventory.deployments.get(&dpv.meta.key.sibling(name)))
+        .filter(|deployment| deployment.is_clone());
+    let counts = clone.map(Counts::of);
+    let urls = resolved.map_or_else(Vec::new, |it| inventory.urls_of(&it.base, &it.version, settings));
+
+    let own_pods = pods.get(&dpv.meta.key.namespace, &clone_names::dpv_label(&dpv.meta.key.name));
+    let base = base_resolved(inventory, dpv);
+    let cloned = cloned(inventory, dpv, resolved, report);
+    let available = available(dpv, clone, counts.as_ref(), own_pods);
+    let routed = routed(resolved, &urls);
+    let summary = summary(&base, &cloned, &available);
+    let mut verdicts = vec![
+        ("Ready", summary.clone()),
+        ("BaseResolved", base),
+        ("Cloned", cloned),
+        ("Available", available),
+    ];
+    verdicts.push(("Routed", routed));
+    verdicts.extend(progress(&summary));
+
+    DeploymentVersionStatus {
+        observed_generation: dpv.meta.generation,
+        conditions: conditions::list(&dpv.status.conditions, dpv.meta.generation, now, verdicts),
+        base: base_reference(inventory, dpv, resolved),
+        deployment: clone.map(|clone| clone.meta.key.name.to_string()),
+        services: report.map(|report| report.services.clone()).unwrap_or_default(),
+        replicas: counts.as_ref().map(|counts| counts.wanted),
+        ready_replicas: counts.as_ref().map(|counts| counts.ready),
+        ready: counts.as_ref().map(|counts| format!("{}/{}", counts.ready, counts.wanted)),
+        version: resolved.map(|resolved| resolved.version.to_string()),
+        url: urls.first().cloned(),
+        urls,
+        image: clone.and_then(first_image),
+        build: dpv.meta.annotations.get(names::ANNOTATION_BUILD).cloned(),
+    }
+}
+
+/// The base as it was first resolved; its uid and generation follow the object while it is there.
+fn base_reference(
+    inventory: &Inventory,
+    dpv: &VersionFacts,
+    resolved: Option<&Resolved>,
+) -> Option<BaseReference> {
+    let Some(resolved) = resolved else { return dpv.status.base.clone() };
+    match inventory.deployments.get(&resolved.base) {
+        Some(base) => Some(BaseReference {
+            name: resolved.base.name.to_string(),
+            uid: base.meta.uid.clone(),
+            generation: base.meta.generation,
+        }),
+        None => dpv.status.base.clone(),
+    }
+}
+
+fn base_resolved(inventory: &Inventory, dpv: &VersionFacts) -> Verdict {
+    match inventory.resolution(&dpv.meta.key) {
+        None => Verdict::unknown("Pending", "not looked at yet"),
+        Some(Resolution::Refused(finding)) => Verdict::fails(finding.reason, finding.message.clone()),
+        Some(Resolution::Resolved(resolved)) if !resolved.base_present => Verdict::fails(
+            "BaseMissing",
+            format!(
+                "the base Deployment `{}` is gone; what runs stays as it is until it comes back",
+                resolved.base.name
+            ),
+        ),
+        Some(Resolution::Resolved(resolved)) => {
+            Verdict::holds("Resolved", format!("version `{}` of `{}`", resolved.version, resolved.base.name))
+        }
+    }
+}
+
+fn cloned(
+    inventory: &Inventory,
+    dpv: &VersionFacts,
+    resolved: Option<&Resolved>,
+    report: Option<&CloneReport>,
+) -> Verdict {
+    if resolved.is_none() {
+        return Verdict::fails("NotResolved", "nothing is made before the base is known");
+    }
+    let Some(report) = report else { return Verdict::unknown("Pending", "not planned yet") };
+    if let Some(refusal) = report.findings.iter().find(|finding| finding.is_rejection()) {
+        return Verdict::fails(refusal.reason, in_field(refusal));
+    }
+    let deployment = report.deployment.as_deref().map(|name| dpv.meta.key.sibling(name));
+    let there = deployment.is_some_and(|key| inventory.deployments.get(&key).is_some())
+        && report
+            .services
+            .iter()
+            .all(|name| inventory.services.get(&dpv.meta.key.sibling(name.as_str())).is_some());
+    let warnings: Vec<String> = report.findings.iter().map(in_field).collect();
+    match (there, warnings.is_empty()) {
+        (false, _) => Verdict::fails("Creating", "the Deployment and its Services are being created"),
+        (true, true) => Verdict::holds("Cloned", "the Deployment and its Services are there"),
+        (true, false) => Verdict::holds("ClonedWithWarnings", warnings.join("; ")),
+    }
+}
+
+fn in_field(finding: &Finding) -> String {
+    if finding.field.is_empty() {
+        finding.message.clone()
+    } else {
+        format!("{}: {}", finding.field, finding.message)
+    }
+}
+
+/// The pod counts of a Deployment.
+struct Counts {
+    wanted: i32,
+    ready: i32,
+    /// Whether every pod is of the newest template, and the newest spec was seen.
+    newest: bool,
+}
+
+impl Counts {
+    fn of(deployment: &DeploymentFacts) -> Self {
+        let number = |pointer: &str| {
+            deployment.object.pointer(pointer).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok())
+        };
+        let wanted = number("/spec/replicas").unwrap_or(1);
+        let total = number("/status/replicas").unwrap_or(0);
+        let updated = number("/status/updatedReplicas").unwrap_or(0);
+        let observed = number("/status/observedGeneration").map(i64::from);
+        Self {
+            wanted,
+            ready: number("/status/readyReplicas").unwrap_or(0),
+            newest: total == updated && deployment.meta.generation.is_none_or(|now| observed >= Some(now)),
+        }
+    }
+}
+
+fn available(
+    dpv: &VersionFacts,
+    clone: Option<&DeploymentFacts>,
+    counts: Option<&Counts>,
+    pods: &[&crate::inventory::object::PodFacts],
+) -> Verdict {
+    let (Some(clone), Some(counts)) = (clone, counts) else {
+        return Verdict::fails("NotCreated", "there is no Deployment yet");
+    };
+    if dpv.spec.suspend {
+        return Verdict::fails("Suspended", "`spec.suspend` is set: no pods run; unset it to start them");
+    }
+    if counts.wanted == 0 {
+        return Verdict::fails("ScaledToZero", "the overlay asks for 0 replicas; ask for at least 1");
+    }
+    if counts.ready >= counts.wanted && counts.newest {
+        return Verdict::holds("Available", format!("{} of {} pods are ready", counts.ready, counts.wanted));
+    }
+    if let Some(trouble) = pods::trouble(pods) {
+        return trouble;
+    }
+    if let Some(refusal) = replica_failure(clone) {
+        return refusal;
+    }
+    let newest = if counts.newest { "" } else { ", older ones are being replaced" };
+    Verdict::fails("RollingOut", format!("{} of {} pods are ready{newest}", counts.ready, counts.wanted))
+}
+
+/// Pods that could not even be made, as the Deployment's own conditions tell.
+fn replica_failure(clone: &DeploymentFacts) -> Option<Verdict> {
+    let conditions = clone.object.pointer("/status/conditions")?.as_array()?;
+    let text = |condition: &Value, field: &str| {
+        condition.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let failed = conditions.iter().find(|condition| {
+        text(condition, "type") == "ReplicaFailure" && text(condition, "status") == "True"
+    })?;
+    let message = text(failed, "message");
+    let reason = if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
+    Some(Verdict::fails(reason, format!("pods cannot be created: {message}")))
+}
+
+fn routed(resolved: Option<&Resolved>, urls: &[String]) -> Verdict {
+    match (resolved, urls.first()) {
+        (None, _) => Verdict::fails("NotResolved", "nothing is routed before the base is known"),
+        (Some(_), Some(url)) => Verdict::holds("Routed", format!("at {url}")),
+        (Some(resolved), None) => Verdict::fails(
+            "NoRouter",
+            format!(
+                "no Router of base `{}` offers `{}` at an address of its own; create one, or add the id to its \
+                 `spec.versions`",
+                resolved.base.name, resolved.version
+            ),
+        ),
+    }
+}
+
+/// `Ready`: the first of the conditions that does not hold, in the order in which they can come about. That
+/// no Router leads to a version does not make it less ready.
+fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict) -> Verdict {
+    for verdict in [base, cloned, available] {
+        if !verdict.is_held() {
+            return verdict.clone();
+        }
+    }
+    Verdict::holds("Ready", available.message.clone())
+}
+
+/// kstatus: `Reconciling` while waiting may help, `Stalled` where only an edit does; neither where it is
+/// ready or suspended on purpose.
+fn progress(summary: &Verdict) -> Option<(&'static str, Verdict)> {
+    match summary.reason.as_str() {
+        "Ready" | "Suspended" | "ScaledToZero" => None,
+        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Unschedulable" | "BaseMissing" => {
+            Some(("Reconciling", Verdict::holds(&summary.reason, summary.message.clone())))
+        }
+        _ => Some(("Stalled", Verdict::holds(&summary.reason, summary.message.clone()))),
+    }
+}
+
+fn first_image(clone: &DeploymentFacts) -> Option<String> {
+    clone.object.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str).map(str::to_owned)
+}
