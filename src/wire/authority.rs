@@ -103,3 +103,6 @@ fn ipv6<'a>(whole: &'a str, address: &str) -> Option<Cow<'a, str>> {
         _ => Some(Cow::Owned(shortest)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,3 +36,6 @@ fn is_ours(member: &[u8]) -> bool {
     let key = member.split(|b| matches!(b, b'=' | b';')).next().unwrap_or_default();
     key.trim_ascii().eq_ignore_ascii_case(KEY)
 }
+
+#[cfg(test)]
+mod tests;

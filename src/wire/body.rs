@@ -204,3 +204,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

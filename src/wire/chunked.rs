@@ -220,3 +220,6 @@ impl SizeLine {
         self.bytes.get(usize::from(self.from)..).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

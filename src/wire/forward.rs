@@ -131,7 +131,7 @@ fn write_after(
     out.extend_from_slice(peer.address.as_bytes());
 
     let scheme = first(earlier, &PROTO).and_then(scheme);
-    let their_host = first(earlier, &HOST).and_then(|text| Authority::parse(text));
+    let their_host = first(earlier, &HOST).and_then(Authority::parse);
     out.extend_from_slice(b"\r\nx-forwarded-proto: ");
     out.extend_from_slice(scheme.unwrap_or(peer.scheme).as_str().as_bytes());
     out.extend_from_slice(b"\r\nx-forwarded-host: ");
@@ -186,3 +186,6 @@ fn scheme(text: &[u8]) -> Option<Scheme> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ pub fn is_idempotent(method: &Method) -> bool {
 pub(super) fn is_token(value: &HeaderValue, wanted: &[u8]) -> bool {
     value.as_bytes().trim_ascii().eq_ignore_ascii_case(wanted)
 }
+
+#[cfg(test)]
+mod tests;

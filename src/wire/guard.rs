@@ -287,3 +287,6 @@ fn sound_request_id(value: &HeaderValue) -> Option<&str> {
 pub(super) fn max_forwards(headers: &HeaderMap) -> Option<u64> {
     framing::parse_length(headers.get(header::MAX_FORWARDS)?.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

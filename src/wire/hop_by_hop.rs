@@ -89,3 +89,6 @@ pub(super) fn is_fixed_by_text(name: &str) -> bool {
         "keep-alive" | "proxy-connection" | "proxy-authentication-info" | "http2-settings" | "proxy"
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,9 @@ pub mod request;
 pub mod response;
 pub mod target;
 
+#[cfg(test)]
+mod sample;
+
 /// What a port of ours speaks, as the scheme of a URL says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {

@@ -61,7 +61,7 @@ impl<'a> Prefix<'a> {
     ///
     /// Of several slashes behind the prefix one is left: a path that begins with two reads as a host.
     #[must_use]
-    pub fn strip<'p>(self, path: &'p str) -> Option<&'p str> {
+    pub fn strip(self, path: &str) -> Option<&str> {
         let mut rest = path.strip_prefix(self.0)?;
         if !rest.starts_with('/') {
             return None;
@@ -200,3 +200,6 @@ fn is_same(authority: &Authority<'_>, scheme: Scheme, origin: &Origin<'_>) -> bo
     let both_default = here == origin.scheme.default_port() && there == scheme.default_port();
     authority.host == origin.host && (both_default || (scheme == origin.scheme && here == there))
 }
+
+#[cfg(test)]
+mod tests;

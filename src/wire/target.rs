@@ -24,23 +24,15 @@ enum Class {
 
 /// RFC 3986's `pchar` and `/`, and `[ ] ^ |`, which browsers send as they are (WHATWG URL, path percent-encode
 /// set). `;` stands for itself: `/index;jsessionid=1` is one segment, to us and to whom we send it.
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Bad; 256];
-    let plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~!$&'()*+,;=:@/[]^|";
-    let mut i = 0;
-    #[allow(clippy::indexing_slicing, reason = "evaluated while compiling, bounds included")]
-    while i < plain.len() {
-        classes[plain[i] as usize] = Class::Plain;
-        i += 1;
+const fn class(b: u8) -> Class {
+    match b {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'~' => Class::Plain,
+        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => Class::Plain,
+        b':' | b'@' | b'[' | b']' | b'^' | b'|' => Class::Plain,
+        b'.' => Class::Dot,
+        b'%' => Class::Percent,
+        _ => Class::Bad,
     }
-    classes[b'.' as usize] = Class::Dot;
-    classes[b'%' as usize] = Class::Percent;
-    classes
-};
-
-#[allow(clippy::indexing_slicing, reason = "a u8 is always below 256")]
-fn class(b: u8) -> Class {
-    CLASSES[b as usize]
 }
 
 /// Judges a path that begins with `/`; what comes back is what is matched and what is forwarded.
@@ -111,3 +103,6 @@ fn escape_at(path: &[u8], percent: usize) -> Result<u8, Refusal> {
         _ => Err(Refusal::PathEncoding),
     }
 }
+
+#[cfg(test)]
+mod tests;
