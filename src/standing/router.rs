@@ -30,6 +30,7 @@ pub(super) fn status(
     let before = &router.status;
     let active = inventory.effective_active(router);
     let versions = versions(inventory, router, settings);
+    let ready = versions.iter().filter(|version| version.ready).count();
     let verdicts = verdicts(router, report, &active);
     RouterStatus {
         observed_generation: router.meta.generation,
@@ -37,6 +38,7 @@ pub(super) fn status(
         history: history(&before.history, &active, now),
         hosts: hosts(inventory, router, now),
         offered: offered(inventory, router, now),
+        ready: Some(format!("{ready}/{}", versions.len())),
         versions,
         active: Some(active.to_string()),
     }
