@@ -306,7 +306,7 @@ impl Flaws<'_> {
         for validation in schema.x_kubernetes_validations.iter().flatten() {
             let rule = RULES.iter().find(|rule| rule.cel == validation.rule);
             if let Some(rule) = rule.filter(|rule| !(rule.holds)(value)) {
-                self.add(field, "InvalidValue", rule.message);
+                self.add(&format!("{field}{}", rule.field), "InvalidValue", rule.message);
             }
         }
     }

@@ -64,6 +64,8 @@ pub(super) struct Rule {
     pub cel: &'static str,
     /// What breaking it is told, with the way out.
     pub message: &'static str,
+    /// The field below `self` that the message is about; empty for `self`.
+    pub field: &'static str,
     /// The same rule.
     pub holds: fn(&Value) -> bool,
 }
@@ -71,12 +73,14 @@ pub(super) struct Rule {
 pub(super) const VERSION_IS_NOT_BASE: Rule = Rule {
     cel: "self != 'base'",
     message: "the version id `base` is the base's own; choose another",
+    field: "",
     holds: |value| value != "base",
 };
 
 pub(super) const SUBDOMAIN_SHAPE: Rule = Rule {
     cel: "self == '' || (self.contains('{version}') && self.contains('{host}'))",
     message: "must contain {version} and {host}, as \"{version}.{host}\"; \"\" turns subdomains off",
+    field: "",
     holds: |value| {
         let text = value.as_str().unwrap_or_default();
         text.is_empty() || (text.contains("{version}") && text.contains("{host}"))
@@ -86,6 +90,7 @@ pub(super) const SUBDOMAIN_SHAPE: Rule = Rule {
 pub(super) const PATH_SHAPE: Rule = Rule {
     cel: "self == '/{version}'",
     message: "the one form of path is \"/{version}\"; leave it out to turn paths off",
+    field: "",
     holds: |value| value == "/{version}",
 };
 
@@ -94,6 +99,7 @@ pub(super) const PATH_NEEDS_VERSIONS: Rule = Rule {
           self.versions.all(v, !v.startsWith('*')))",
     message: "with `path`, `versions` must name the ids on offer by patterns with a literal beginning, as \
               [\"version-*\"], so that no version can take the application's own paths",
+    field: ".path",
     holds: |value| {
         let literal = |pattern: &Value| !pattern.as_str().unwrap_or_default().starts_with('*');
         let is_named = || {
@@ -110,6 +116,7 @@ pub(super) const MATCH_SAYS_SOMETHING: Rule = Rule {
           (has(self.methods) && size(self.methods) > 0) || (has(self.paths) && size(self.paths) > 0) || \
           (has(self.query) && size(self.query) > 0)",
     message: "an entry without a condition would take every request; write one, or set `active` instead",
+    field: "",
     holds: |value| {
         let some = |key: &str| value.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         ["headers", "cookies", "clientCidrs", "methods", "paths", "query"].into_iter().any(some)
@@ -120,12 +127,14 @@ pub(super) const ONE_WAY_TO_MATCH: Rule = Rule {
     cel: "(has(self.exact) ? 1 : 0) + (has(self.prefix) ? 1 : 0) + (has(self.regex) ? 1 : 0) + \
           (has(self.present) ? 1 : 0) == 1",
     message: "write exactly one of `exact`, `prefix`, `regex` and `present`",
+    field: "",
     holds: |value| count(value, &["exact", "prefix", "regex", "present"]) == 1,
 };
 
 pub(super) const ONE_WAY_TO_MATCH_A_PATH: Rule = Rule {
     cel: "(has(self.exact) ? 1 : 0) + (has(self.prefix) ? 1 : 0) + (has(self.regex) ? 1 : 0) == 1",
     message: "write exactly one of `exact`, `prefix` and `regex`",
+    field: "",
     holds: |value| count(value, &["exact", "prefix", "regex"]) == 1,
 };
 
@@ -150,7 +159,11 @@ fn count(value: &Value, keys: &[&str]) -> usize {
 
 /// `x-kubernetes-validations` of some rules.
 pub(super) fn validations(rules: &[Rule]) -> Value {
-    rules.iter().map(|rule| json!({ "rule": rule.cel, "message": rule.message })).collect()
+    let validation = |rule: &Rule| match rule.field {
+        "" => json!({ "rule": rule.cel, "message": rule.message }),
+        field => json!({ "rule": rule.cel, "message": rule.message, "fieldPath": field }),
+    };
+    rules.iter().map(validation).collect()
 }
 
 /// The schema of an overlay: an object whose fields are judged by whoever knows the base.

@@ -1,12 +1,53 @@
-//! (being built)
+//! `synkronic check`: a verdict on each object of some manifests, for people and for a CI.
+//!
+//! It asks no cluster: an object that the files only refer to (a base in another repository) counts as
+//! missing. Nothing is judged here: the sentences come from the reader of manifests, the kinds' own
+//! schema, the inventory, `plan` and `routes`, which are the ones that a cluster would give.
 
+mod print;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// (being built)
-#[derive(clap::Args)]
-pub struct Arguments {}
+use crate::local::manifests;
 
-/// (being built)
-pub fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("this command is not built yet")
+/// Arguments of `synkronic check`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Files and folders of manifests; `-` is standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// How the verdicts are written
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Leave out the objects that nothing is said about
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// How verdicts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// One line each: file:line: Kind namespace/name: field: sentence
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// Judges the manifests; the exit code is 1 where one is rejected or cannot be read.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let verdicts = verdict::judge(manifests::read(&arguments.paths));
+    let text = match arguments.output {
+        Output::Text => print::text(&verdicts, arguments.quiet),
+        Output::Json => print::json(&verdicts, arguments.quiet)?,
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    if arguments.output == Output::Text {
+        eprintln!("{}", print::summary(&verdicts));
+    }
+    Ok(if verdicts.is_rejected() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

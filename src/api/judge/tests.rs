@@ -90,7 +90,7 @@ fn flaws_name_field_and_way_out() {
         ),
         (
             with("path", json!("/{version}")),
-            "spec: with `path`, `versions` must name the ids on offer by patterns with a literal beginning, as [\"version-*\"], so that no version can take the application's own paths",
+            "spec.path: with `path`, `versions` must name the ids on offer by patterns with a literal beginning, as [\"version-*\"], so that no version can take the application's own paths",
         ),
         (
             with("path", json!("/v/{version}")),

@@ -1,0 +1,186 @@
+//! What every room says about the objects of some manifests, put beside each object. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::Judge;
+use crate::inventory::versions::Resolution;
+use crate::inventory::{Edit, Finding, Inventory, Key, Object, ObjectReference, Severity};
+use crate::local::manifests::{Manifest, Reading, Remark};
+
+/// The verdicts on all that was read.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    /// One for each object, in the order in which they stand.
+    pub objects: Vec<Verdict>,
+    /// What could not be read.
+    pub errors: Vec<Remark>,
+    /// What kubectl reads otherwise.
+    pub warnings: Vec<Remark>,
+}
+
+/// The verdict on one object.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// The file.
+    pub source: Arc<str>,
+    /// The line on which the object begins.
+    pub line: u32,
+    /// Its kind.
+    pub kind: String,
+    /// `namespace/name`, as far as it has them.
+    pub name: String,
+    /// Whether its kind is one that this program knows.
+    pub known: bool,
+    /// What is said about it, by line.
+    pub notes: BTreeSet<Note>,
+}
+
+/// One thing said about an object.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Note {
+    /// The line of the field.
+    pub line: u32,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The field; empty for the object as a whole.
+    pub field: String,
+    /// A CamelCase word for machines.
+    pub reason: String,
+    /// What is wrong, and the way out.
+    pub message: String,
+}
+
+impl Verdict {
+    /// Whether something refuses it.
+    pub fn is_rejected(&self) -> bool {
+        self.notes.iter().any(|note| note.severity == Severity::Rejected)
+    }
+}
+
+impl Verdicts {
+    /// Whether anything is refused or cannot be read.
+    pub fn is_rejected(&self) -> bool {
+        !self.errors.is_empty() || self.objects.iter().any(Verdict::is_rejected)
+    }
+}
+
+/// Judges all that was read, as one set of objects.
+pub(super) fn judge(reading: Reading) -> Verdicts {
+    let mut bench = Bench::default();
+    let judge = Judge::new();
+    for manifest in reading.manifests {
+        bench.take(manifest, &judge);
+    }
+    bench.ask_the_rooms();
+    Verdicts { objects: bench.verdicts, errors: reading.errors, warnings: reading.warnings }
+}
+
+/// The objects read so far, and what is said about each.
+#[derive(Default)]
+struct Bench {
+    manifests: Vec<Manifest>,
+    verdicts: Vec<Verdict>,
+    /// Where in the two lists above an object that the rooms know stands.
+    places: BTreeMap<ObjectReference, usize>,
+    inventory: Inventory,
+}
+
+impl Bench {
+    fn take(&mut self, manifest: Manifest, judge: &Judge) {
+        let place = self.verdicts.len();
+        let mut verdict = Verdict {
+            source: manifest.source.clone(),
+            line: manifest.lines.line(),
+            kind: manifest.kind().to_owned(),
+            name: name_of(&manifest),
+            known: true,
+            notes: BTreeSet::new(),
+        };
+        for flaw in judge.judge(&manifest.value).unwrap_or_default() {
+            let line = manifest.line_of(&flaw.field);
+            verdict.notes.insert(Note {
+                line,
+                severity: Severity::Rejected,
+                field: flaw.field,
+                reason: flaw.reason.to_owned(),
+                message: flaw.message,
+            });
+        }
+        if !verdict.is_rejected() {
+            match Object::read(manifest.value.clone()) {
+                Ok(Some(object)) => {
+                    verdict.name = object.key().to_string();
+                    let reference = ObjectReference { kind: object.kind(), key: object.key().clone() };
+                    if let Some(first) = self.places.insert(reference, place) {
+                        let line = verdict.line;
+                        verdict
+                            .notes
+                            .extend(self.verdicts.get(first).map(|first| written_twice(first, line)));
+                    }
+                    self.inventory.update([Edit::Apply(Box::new(object))]);
+                }
+                Ok(None) => verdict.known = false,
+                Err(error) => {
+                    verdict.notes.insert(misshapen(&manifest, error.message));
+                }
+            }
+        }
+        self.verdicts.push(verdict);
+        self.manifests.push(manifest);
+    }
+
+    fn ask_the_rooms(&mut self) {
+        let mut findings: BTreeSet<Finding> = BTreeSet::new();
+        for dpv in self.inventory.dpvs.iter() {
+            if let Some(Resolution::Refused(finding)) = self.inventory.resolution(&dpv.meta.key) {
+                findings.insert(finding.clone());
+            }
+        }
+        for finding in findings {
+            self.note(finding);
+        }
+    }
+
+    fn note(&mut self, finding: Finding) {
+        let Some(place) = self.places.get(&finding.object) else { return };
+        let (Some(manifest), Some(verdict)) = (self.manifests.get(*place), self.verdicts.get_mut(*place))
+        else {
+            return;
+        };
+        verdict.notes.insert(Note {
+            line: manifest.line_of(&finding.field),
+            severity: finding.severity,
+            field: finding.field,
+            reason: finding.reason.to_owned(),
+            message: finding.message,
+        });
+    }
+}
+
+fn name_of(manifest: &Manifest) -> String {
+    let namespace = manifest.namespace().unwrap_or("default");
+    Key::new(namespace, manifest.name().unwrap_or("?")).to_string()
+}
+
+fn written_twice(first: &Verdict, line: u32) -> Note {
+    Note {
+        line,
+        severity: Severity::Warning,
+        field: String::new(),
+        reason: "WrittenTwice".to_owned(),
+        message: format!("it stands in {}:{} too; the later one is taken", first.source, first.line),
+    }
+}
+
+/// A document that is not shaped as its kind. The message names the field first, in backticks.
+fn misshapen(manifest: &Manifest, message: String) -> Note {
+    let field = message.split('`').nth(1).filter(|field| !field.contains(' ')).unwrap_or_default().to_owned();
+    Note {
+        line: manifest.line_of(&field),
+        severity: Severity::Rejected,
+        field,
+        reason: "WrongType".to_owned(),
+        message,
+    }
+}
