@@ -196,8 +196,10 @@ impl Flaws<'_> {
         let at_root = field.is_empty();
         let inside = |name: &str| if at_root { name.to_owned() } else { format!("{field}.{name}") };
         for name in schema.required.iter().flatten() {
-            if fields.get(name).is_none_or(Value::is_null) {
-                let meaning = properties.get(name).and_then(|property| property.description.as_deref());
+            let property = properties.get(name);
+            let has_default = property.is_some_and(|property| property.default.is_some());
+            if fields.get(name).is_none_or(Value::is_null) && !has_default {
+                let meaning = property.and_then(|property| property.description.as_deref());
                 let meaning = meaning.unwrap_or_default().trim_end_matches('.').replace('\n', " ");
                 self.add(field, "FieldMissing", format!("`{name}` is missing: {}", lower_first(&meaning)));
             }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -224,10 +224,20 @@ pub fn definitions() -> [CustomResourceDefinition; 2] {
             if let Some(schema) = version.schema.as_mut().and_then(|v| v.open_api_v3_schema.as_mut()) {
                 settle(schema);
                 schema.title = None;
+                leave_out_where_empty(schema);
             }
         }
         definition
     })
+}
+
+/// A `spec` of which no field is required may be left out, as the clone of a base without changes does.
+fn leave_out_where_empty(schema: &mut JSONSchemaProps) {
+    if let Some(spec) = schema.properties.as_mut().and_then(|properties| properties.get_mut("spec"))
+        && spec.required.as_ref().is_none_or(Vec::is_empty)
+    {
+        spec.default = Some(JSON(json!({})));
+    }
 }
 
 /// Takes out what the derived schema says without meaning it.

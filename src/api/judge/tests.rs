@@ -162,6 +162,13 @@ fn null_is_absent_as_it_is_for_an_api_server() {
 }
 
 #[test]
+fn a_spec_without_required_fields_may_be_left_out() {
+    let bare = |kind: &str| json!({"apiVersion": "kyaninus.com/v1", "kind": kind, "metadata": {"name": "a"}});
+    assert_eq!(flaws(bare("DeploymentVersion")), Vec::<String>::new());
+    assert_eq!(flaws(bare("Router")).len(), 1);
+}
+
+#[test]
 fn overlays_are_left_to_who_knows_the_base() {
     assert_eq!(version(json!({"deploymentSpec": {"replcas": [null]}})), Vec::<String>::new());
     assert_eq!(

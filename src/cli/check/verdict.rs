@@ -84,6 +84,7 @@ struct Bench {
     /// Where in the two lists above an object that the rooms know stands.
     places: BTreeMap<ObjectReference, usize>,
     inventory: Inventory,
+    findings: BTreeSet<Finding>,
 }
 
 impl Bench {
@@ -118,6 +119,7 @@ impl Bench {
                             .notes
                             .extend(self.verdicts.get(first).map(|first| written_twice(first, line)));
                     }
+                    self.findings.extend(super::shape::judge(&object, &manifest.value));
                     self.inventory.update([Edit::Apply(Box::new(object))]);
                 }
                 Ok(None) => verdict.known = false,
@@ -131,7 +133,7 @@ impl Bench {
     }
 
     fn ask_the_rooms(&mut self) {
-        let mut findings: BTreeSet<Finding> = BTreeSet::new();
+        let mut findings = std::mem::take(&mut self.findings);
         for dpv in self.inventory.dpvs.iter() {
             if let Some(Resolution::Refused(finding)) = self.inventory.resolution(&dpv.meta.key) {
                 findings.insert(finding.clone());
