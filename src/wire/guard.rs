@@ -289,4 +289,6 @@ pub(super) fn max_forwards(headers: &HeaderMap) -> Option<u64> {
 }
 
 #[cfg(test)]
+mod behind_hyper_tests;
+#[cfg(test)]
 mod tests;
