@@ -11,6 +11,7 @@ mod crds;
 mod echo;
 mod explain;
 mod local;
+mod local_pod;
 mod render;
 
 /// Rainbow deployments for Kubernetes.
@@ -35,6 +36,8 @@ enum Command {
     Crds(crds::Arguments),
     /// A small upstream for trials: answers with its version and the request as it saw it
     Echo(echo::Arguments),
+    #[command(hide = true)]
+    LocalPod(local_pod::Arguments),
 }
 
 /// Parses the process's arguments and runs the command they name.
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Crds(arguments) => crds::run(arguments),
         Command::Echo(arguments) => echo::run(arguments),
+        Command::LocalPod(arguments) => local_pod::run(arguments),
     };
     match outcome {
         Ok(code) => code,

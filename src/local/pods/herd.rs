@@ -1,0 +1,457 @@
+//! All pods of this machine: what each Deployment wants is compared with what lives, and the difference is
+//! started and ended. The decisions are [`super::rollout`]'s and [`super::recipe`]'s; a pod's life is
+//! [`super::life`]'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::DeploymentStrategy;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::life::{Exit, Line, Phase, Pod};
+use super::objects::{self, Counts, Shown, State};
+use super::ports::FreePorts;
+use super::recipe::{self, Context, Machine, Ports, Recipe, Way};
+use super::rollout::{self, Standing, Strategy, Wanted};
+use super::variables::{Surroundings, environment};
+use crate::api::names;
+use crate::inventory::object::{DeploymentFacts, ServiceFacts};
+use crate::inventory::selector::Labels;
+use crate::inventory::{Inventory, Key, Kind, names as fitted_names};
+use crate::local::world::{Origin, Put, World};
+
+/// How many reports and lines may wait; who writes faster waits for the reader.
+const QUEUE: usize = 1024;
+
+/// One pod.
+struct Record {
+    deployment: Key,
+    key: Key,
+    uid: String,
+    template: String,
+    labels: Labels,
+    /// None where it could not be read.
+    recipe: Option<Arc<Recipe>>,
+    ports: Ports,
+    state: State,
+    restarts: u32,
+    last: Option<Exit>,
+    address: Option<IpAddr>,
+    ending: bool,
+    created: String,
+    stop: CancellationToken,
+    kill: CancellationToken,
+}
+
+/// What the herd tells its owner.
+pub struct Mouth {
+    /// Where every pod stands, as it changes.
+    pub reports: mpsc::Receiver<(u64, Phase)>,
+    /// What the pods say.
+    pub lines: mpsc::Receiver<Line>,
+}
+
+/// All pods of this machine.
+pub struct Herd {
+    machine: Machine,
+    /// The labels whose output is shown; none: all.
+    shown: Option<BTreeSet<String>>,
+    ports: FreePorts,
+    pods: BTreeMap<u64, Record>,
+    last_id: u64,
+    lives: TaskTracker,
+    reports: mpsc::Sender<(u64, Phase)>,
+    lines: mpsc::Sender<Line>,
+}
+
+impl Herd {
+    /// No pods yet.
+    #[must_use]
+    pub fn new(machine: Machine, shown: Option<BTreeSet<String>>) -> (Self, Mouth) {
+        let (reports, reports_out) = mpsc::channel(QUEUE);
+        let (lines, lines_out) = mpsc::channel(QUEUE);
+        let herd = Self {
+            machine,
+            shown,
+            ports: FreePorts::new(std::process::id().wrapping_mul(2_654_435_761)),
+            pods: BTreeMap::new(),
+            last_id: 0,
+            lives: TaskTracker::new(),
+            reports,
+            lines,
+        };
+        (herd, Mouth { reports: reports_out, lines: lines_out })
+    }
+
+    /// Takes in what a pod reports.
+    pub fn hear(&mut self, id: u64, phase: Phase) {
+        let Some(record) = self.pods.get_mut(&id) else { return };
+        match &phase {
+            Phase::Ready(address) => record.address = Some(*address),
+            Phase::Down(exit) => {
+                record.restarts = exit.restarts;
+                record.last = Some(exit.clone());
+            }
+            Phase::Starting => record.restarts += u32::from(record.last.is_some()),
+            Phase::Unready(_) => {}
+            Phase::Gone => {
+                if let Some(record) = self.pods.remove(&id) {
+                    self.take_back(&record.ports);
+                }
+                return;
+            }
+        }
+        // Its last word while it ends is that it is down; what counts then is that it is gone.
+        if !(record.ending && matches!(phase, Phase::Down(_))) {
+            record.state = State::Living(phase);
+        }
+    }
+
+    fn take_back(&mut self, ports: &Ports) {
+        for port in &ports.0 {
+            self.ports.give_back(*port);
+        }
+    }
+
+    /// Starts and marks for ending what the inventory asks for now. Who is marked lives on until
+    /// [`Herd::dismiss`], so that no route leads to it any more when it ends.
+    pub fn reconcile(&mut self, inventory: &Inventory, world: &mut World, now: Timestamp) {
+        let mut of_deployment: BTreeMap<Key, Vec<u64>> = BTreeMap::new();
+        for (id, record) in &self.pods {
+            of_deployment.entry(record.deployment.clone()).or_default().push(*id);
+        }
+        for deployment in inventory.deployments.iter() {
+            let ids = of_deployment.remove(&deployment.meta.key).unwrap_or_default();
+            self.tend(deployment, &ids, inventory, world, now);
+        }
+        for id in of_deployment.into_values().flatten() {
+            self.mark(id);
+        }
+    }
+
+    fn tend(
+        &mut self,
+        deployment: &DeploymentFacts,
+        ids: &[u64],
+        inventory: &Inventory,
+        world: &mut World,
+        now: Timestamp,
+    ) {
+        let context = context(inventory, deployment);
+        let template = template_hash(deployment, context);
+        let recipe = recipe::recipe(deployment, context, &self.machine);
+        let replicas = replicas(deployment, recipe.as_ref().ok());
+        let strategy = deployment.spec().get("strategy").cloned().unwrap_or_default();
+        let strategy: Option<DeploymentStrategy> = serde_json::from_value(strategy).unwrap_or_default();
+        let strategy = Strategy::of(strategy.as_ref(), replicas);
+        let pods: Vec<Standing<'_>> = ids.iter().filter_map(|id| self.standing(*id)).collect();
+        let steps = rollout::decide(&Wanted { replicas, template: &template, strategy }, &pods);
+        let blocked: Vec<u64> = ids.iter().copied().filter(|id| self.is_blocked(*id)).collect();
+        for id in steps.end {
+            self.mark(id);
+        }
+        let recipe = recipe.map(Arc::new);
+        for id in blocked {
+            self.try_again(id, deployment, &recipe, inventory);
+        }
+        for _ in 0..steps.start {
+            let uid = world.fresh_uid();
+            self.start(deployment, &template, &recipe, uid, inventory, now);
+        }
+    }
+
+    fn standing(&self, id: u64) -> Option<Standing<'_>> {
+        self.pods.get(&id).map(|record| Standing {
+            id,
+            template: &record.template,
+            ready: record.state.address().is_some(),
+            ending: record.ending,
+        })
+    }
+
+    fn is_blocked(&self, id: u64) -> bool {
+        self.pods.get(&id).is_some_and(|record| matches!(record.state, State::Blocked(_)) && !record.ending)
+    }
+
+    fn mark(&mut self, id: u64) {
+        let Some(record) = self.pods.get_mut(&id) else { return };
+        record.ending = true;
+        // Nothing of it lives: nothing will report that it is gone.
+        if matches!(record.state, State::Blocked(_)) {
+            self.pods.remove(&id);
+        }
+    }
+
+    fn start(
+        &mut self,
+        deployment: &DeploymentFacts,
+        template: &str,
+        recipe: &Result<Arc<Recipe>, String>,
+        uid: String,
+        inventory: &Inventory,
+        now: Timestamp,
+    ) {
+        self.last_id += 1;
+        let id = self.last_id;
+        let name = fitted_names::fitted(&format!("{}-{template}-{id}", deployment.meta.key.name));
+        let mut labels = deployment.pod_labels.clone();
+        labels.insert("pod-template-hash".to_owned(), template.to_owned());
+        let record = Record {
+            deployment: deployment.meta.key.clone(),
+            key: deployment.meta.key.sibling(name),
+            uid,
+            template: template.to_owned(),
+            labels,
+            recipe: None,
+            ports: Ports(Vec::new()),
+            state: State::Blocked(String::new()),
+            restarts: 0,
+            last: None,
+            address: None,
+            ending: false,
+            created: now.to_string(),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+        };
+        self.pods.insert(id, record);
+        self.try_again(id, deployment, recipe, inventory);
+    }
+
+    /// Gives a pod that could not be started another chance.
+    fn try_again(
+        &mut self,
+        id: u64,
+        deployment: &DeploymentFacts,
+        recipe: &Result<Arc<Recipe>, String>,
+        inventory: &Inventory,
+    ) {
+        let pod = match recipe {
+            Ok(recipe) => self.prepare(id, deployment, recipe, inventory),
+            Err(message) => Err(message.clone()),
+        };
+        let Some(record) = self.pods.get_mut(&id) else { return };
+        match pod {
+            Ok(pod) => {
+                record.state = State::Living(Phase::Starting);
+                self.lives.spawn(pod.live());
+            }
+            Err(message) => record.state = State::Blocked(message),
+        }
+    }
+
+    fn prepare(
+        &mut self,
+        id: u64,
+        deployment: &DeploymentFacts,
+        recipe: &Arc<Recipe>,
+        inventory: &Inventory,
+    ) -> Result<Pod, String> {
+        let ports = match recipe.way {
+            Way::Endpoint(address) => Ports(vec![address.port(); Ports::needed(&recipe.container)]),
+            Way::Program { .. } | Way::Shell(_) => self.free_ports(Ports::needed(&recipe.container))?,
+        };
+        let Some(record) = self.pods.get_mut(&id) else { return Err("it is gone".to_owned()) };
+        let around = Surroundings {
+            inventory,
+            pod: &record.key,
+            uid: &record.uid,
+            labels: &record.labels,
+            annotations: &recipe.annotations,
+            service_account: &recipe.service_account,
+        };
+        let mut set = ports.variables(&recipe.container);
+        // The echo of a trial listens on every address where `PORT` is all it knows; here one is enough.
+        set.push(("SYNKRONIC_ECHO_LISTEN".to_owned(), format!("127.0.0.1:{}", ports.main())));
+        let environment = match environment(&recipe.container, &set, &around) {
+            Ok(environment) => environment,
+            Err(error) => {
+                self.take_back(&ports);
+                return Err(error);
+            }
+        };
+        record.recipe = Some(recipe.clone());
+        record.ports = ports.clone();
+        Ok(Pod {
+            id,
+            label: shown_label(self.shown.as_ref(), deployment),
+            recipe: recipe.clone(),
+            launch: recipe.launch(environment),
+            ports,
+            synkronic: self.machine.synkronic.clone(),
+            stop: record.stop.clone(),
+            kill: record.kill.clone(),
+            reports: self.reports.clone(),
+            lines: self.lines.clone(),
+        })
+    }
+
+    fn free_ports(&mut self, count: usize) -> Result<Ports, String> {
+        let mut ports = Ports(Vec::with_capacity(count));
+        while ports.0.len() < count {
+            match self.ports.take() {
+                Some(port) => ports.0.push(port),
+                None => {
+                    self.take_back(&ports);
+                    return Err("no free port is left on this machine".to_owned());
+                }
+            }
+        }
+        Ok(ports)
+    }
+
+    /// Ends those that were marked.
+    pub fn dismiss(&mut self) {
+        for record in self.pods.values().filter(|record| record.ending) {
+            record.stop.cancel();
+        }
+    }
+
+    /// Ends all, and waits until nothing of them is left; those that take too long once `impatient` is
+    /// cancelled end at once.
+    pub async fn end(mut self, mut mouth: Mouth, impatient: CancellationToken) {
+        for record in self.pods.values() {
+            record.stop.cancel();
+        }
+        self.lives.close();
+        let kills: Vec<CancellationToken> = self.pods.values().map(|record| record.kill.clone()).collect();
+        self.pods.clear();
+        let ended = self.lives.wait();
+        let mut ended = std::pin::pin!(ended);
+        loop {
+            tokio::select! {
+                () = ended.as_mut() => return,
+                // Their last words are read, so that no pod waits for a full queue.
+                Some(_) = mouth.reports.recv() => {}
+                Some(_) = mouth.lines.recv() => {}
+                () = impatient.cancelled(), if !kills.iter().all(CancellationToken::is_cancelled) => {
+                    kills.iter().for_each(CancellationToken::cancel);
+                }
+            }
+        }
+    }
+
+    /// Pods, slices and Deployment statuses as they are now, into the world; the edits for the inventory.
+    pub fn show(
+        &self,
+        inventory: &Inventory,
+        world: &mut World,
+        now: Timestamp,
+    ) -> Vec<crate::inventory::Edit> {
+        let mut services: BTreeMap<&str, Vec<&ServiceFacts>> = BTreeMap::new();
+        for service in inventory.services.iter() {
+            services.entry(&service.meta.key.namespace).or_default().push(service);
+        }
+        let mut gone: BTreeSet<(Kind, Key)> = world.of(Origin::Pod).cloned().collect();
+        let mut edits = Vec::new();
+        let mut put = |value: Value, world: &mut World, edits: &mut Vec<_>| {
+            let mut value = value;
+            let status = value.get("status").cloned();
+            let Some(id) = crate::local::world::identify(&mut value) else { return };
+            gone.remove(&id);
+            if let Ok(Put::Changed(edit)) = world.put(value, Origin::Pod, now) {
+                edits.push(edit);
+            }
+            edits.extend(status.and_then(|status| world.put_status(id.0, &id.1, status)));
+        };
+        for record in self.pods.values() {
+            let shown = record.shown();
+            put(objects::pod(&shown), world, &mut edits);
+            let of_namespace = services.get(&*record.key.namespace).into_iter().flatten();
+            for slice in of_namespace.filter_map(|service| objects::slice(&shown, service)) {
+                put(slice, world, &mut edits);
+            }
+        }
+        edits.extend(gone.into_iter().filter_map(|(kind, key)| world.remove(kind, &key)));
+        edits.extend(self.deployment_statuses(inventory, world));
+        edits
+    }
+
+    fn deployment_statuses(&self, inventory: &Inventory, world: &mut World) -> Vec<crate::inventory::Edit> {
+        let mut counts: BTreeMap<&Key, Vec<&Record>> = BTreeMap::new();
+        for record in self.pods.values().filter(|record| !record.ending) {
+            counts.entry(&record.deployment).or_default().push(record);
+        }
+        let statuses = inventory.deployments.iter().filter_map(|deployment| {
+            let key = &deployment.meta.key;
+            let records = counts.get(key).map(Vec::as_slice).unwrap_or_default();
+            let template = template_hash(deployment, context(inventory, deployment));
+            let recipe = records.iter().find_map(|record| record.recipe.as_deref());
+            let counts = Counts {
+                all: records.len(),
+                updated: records.iter().filter(|record| record.template == template).count(),
+                ready: records.iter().filter(|record| record.state.address().is_some()).count(),
+            };
+            let status =
+                objects::deployment_status(deployment.meta.generation, replicas(deployment, recipe), counts);
+            world.put_status(Kind::Deployment, key, status)
+        });
+        statuses.collect()
+    }
+}
+
+impl Record {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            key: &self.key,
+            uid: &self.uid,
+            deployment: &self.deployment.name,
+            labels: &self.labels,
+            container: self.recipe.as_ref().map(|recipe| &recipe.container),
+            ports: &self.ports,
+            state: &self.state,
+            restarts: self.restarts,
+            last: self.last.as_ref(),
+            address: self.address,
+            ending: self.ending,
+            created: &self.created,
+        }
+    }
+}
+
+/// What is said about a Deployment by its DeploymentVersion, where it is a clone.
+fn context<'i>(inventory: &'i Inventory, deployment: &'i DeploymentFacts) -> Context<'i> {
+    let own = &deployment.meta;
+    let owner = own.controller.as_ref().filter(|_| deployment.is_clone());
+    let dpv = owner.and_then(|owner| inventory.dpvs.get(&own.key.sibling(owner.name.as_str())));
+    Context {
+        dpv: dpv.map(|dpv| &dpv.meta.annotations),
+        base: own.labels.get(names::LABEL_BASE).map_or(&*own.key.name, String::as_str),
+    }
+}
+
+/// The template, hashed with what else decides how its pods run here.
+fn template_hash(deployment: &DeploymentFacts, context: Context<'_>) -> String {
+    let template = deployment.spec().get("template").unwrap_or(&Value::Null);
+    let local =
+        [names::ANNOTATION_LOCAL_COMMAND, names::ANNOTATION_LOCAL_DIR, names::ANNOTATION_LOCAL_ENDPOINT];
+    let said = |labels: &Labels| local.map(|name| labels.get(name).cloned().unwrap_or_default()).join("\n");
+    let own = said(&deployment.meta.annotations);
+    fitted_names::hash8(&format!("{template}\n{own}\n{}", context.dpv.map(said).unwrap_or_default()))
+}
+
+/// How many pods are wanted; of one that runs already there is one.
+fn replicas(deployment: &DeploymentFacts, recipe: Option<&Recipe>) -> usize {
+    let written = deployment.spec().get("replicas").and_then(Value::as_u64).unwrap_or(1);
+    let written = usize::try_from(written).unwrap_or(usize::MAX);
+    match recipe.map(|recipe| &recipe.way) {
+        Some(Way::Endpoint(_)) => written.min(1),
+        Some(Way::Program { .. } | Way::Shell(_)) | None => written,
+    }
+}
+
+/// What a Deployment's output is called, where it is shown: its version, or for a base and others its name.
+fn shown_label(shown: Option<&BTreeSet<String>>, deployment: &DeploymentFacts) -> Option<Arc<str>> {
+    let name = &*deployment.meta.key.name;
+    let version = deployment.meta.labels.get(names::LABEL_VERSION).map(String::as_str);
+    let version = version.filter(|_| deployment.is_clone());
+    let wanted = shown.is_none_or(|shown| {
+        let base = if version.is_none() && shown.contains("base") { Some("base") } else { None };
+        [Some(name), version, base].into_iter().flatten().any(|name| shown.contains(name))
+    });
+    wanted.then(|| version.unwrap_or(name).into())
+}

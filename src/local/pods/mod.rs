@@ -1,0 +1,16 @@
+//! Processes as pods: what a Deployment controller, a kubelet and an endpoints controller do in a cluster.
+//!
+//! Decisions are pure ([`rollout`], [`recipe`], [`variables`], [`readiness`]); [`life`] and what it uses
+//! start, ask and end. It knows nothing of versions or routes.
+
+pub mod herd;
+pub mod life;
+pub mod objects;
+pub mod ports;
+mod probe;
+mod process;
+pub mod readiness;
+pub mod recipe;
+pub mod rollout;
+pub mod supervise;
+pub mod variables;

@@ -1,0 +1,88 @@
+use super::super::manifests::parse;
+use super::*;
+
+fn service(name: &str) -> String {
+    format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n---\n")
+}
+
+struct Desk {
+    shelf: Shelf,
+    now: Instant,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { shelf: Shelf::default(), now: Instant::now() }
+    }
+
+    fn save(&mut self, source: &str, text: &str) {
+        self.shelf.put(source, parse(source, text.as_bytes()));
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        self.shelf.wanted(self.now).objects.iter().map(|placed| placed.id.1.name.to_string()).collect()
+    }
+
+    fn remarks(&mut self) -> Vec<String> {
+        self.shelf.wanted(self.now).remarks.iter().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn a_half_saved_file_keeps_its_last_good_objects_and_is_named() {
+    let mut desk = Desk::new();
+    desk.save("a.yaml", &format!("{}{}", service("one"), service("two")));
+    assert_eq!(desk.names(), ["one", "two"]);
+    desk.save("a.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: [one");
+    assert_eq!(desk.names(), ["one", "two"]);
+    assert!(desk.remarks()[0].starts_with("a.yaml:4: "), "{:?}", desk.remarks());
+    // However long it stays so.
+    desk.now += Duration::from_secs(60);
+    assert_eq!(desk.names(), ["one", "two"]);
+    desk.save("a.yaml", &service("one"));
+    assert_eq!(desk.remarks(), [""; 0]);
+}
+
+#[test]
+fn at_the_first_look_what_can_be_read_is_taken() {
+    let mut desk = Desk::new();
+    desk.save("a.yaml", &format!("{}kind: [", service("one")));
+    assert_eq!(desk.names(), ["one"]);
+    assert_eq!(desk.remarks().len(), 1);
+}
+
+#[test]
+fn a_file_that_is_only_away_for_a_moment_deletes_nothing() {
+    let mut desk = Desk::new();
+    desk.save("a.yaml", &service("one"));
+    desk.save("b.yaml", &service("two"));
+    assert_eq!(desk.names(), ["one", "two"]);
+    // Renamed away, then there again: an editor's way of saving. Emptied, then written: another's.
+    desk.shelf.forget("a.yaml");
+    desk.save("b.yaml", "");
+    let wanted = desk.shelf.wanted(desk.now);
+    assert_eq!(wanted.objects.len(), 2);
+    assert_eq!(wanted.again, Some(desk.now + PATIENCE));
+    desk.now += PATIENCE / 2;
+    desk.save("a.yaml", &service("one"));
+    desk.save("b.yaml", &service("two"));
+    assert_eq!(desk.shelf.wanted(desk.now).again, None);
+    desk.now += PATIENCE;
+    assert_eq!(desk.names(), ["one", "two"]);
+    desk.shelf.forget("a.yaml");
+    assert_eq!(desk.names(), ["one", "two"]);
+    desk.now += PATIENCE;
+    assert_eq!(desk.names(), ["two"]);
+}
+
+#[test]
+fn an_object_in_two_files_is_named() {
+    let mut desk = Desk::new();
+    desk.save("a.yaml", &service("one"));
+    desk.save("b.yaml", &service("one"));
+    let remarks = desk.remarks();
+    assert_eq!(
+        remarks,
+        ["b.yaml:4: Service default/one is also in a.yaml:4; this one is taken, remove one of them"]
+    );
+}
