@@ -43,6 +43,18 @@ def raise_file_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def build():
+    """The release binary, as it is shipped."""
+    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked"], cwd=ROOT, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR") or ROOT / "target"
+    return pathlib.Path(target) / "release" / "synkronic"
+
+
+def settle(seconds=3):
+    """Lets a process that has just started come to rest."""
+    time.sleep(seconds)
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -185,8 +197,13 @@ def version_host(number):
     return f"version-{number % HOSTS}.shop.example.com"
 
 
-def nginx_upstream(folder, port, sizes):
-    """An upstream that is never the bottleneck: nginx with an answer of fixed size for each path, uploads read and dropped."""
+def nginx_upstream(folder, port, sizes, named=()):
+    """An upstream that is never the bottleneck: nginx with an answer of fixed size for each path.
+    The ports of `named` answer as version-0, version-1, ... and say whom they were asked for."""
+    listens = "".join(f"listen 127.0.0.1:{one} backlog=4096; " for one in named)
+    speaks = "".join(f"{one} version-{number}; " for number, one in enumerate(named))
+    naming = f"""map $server_port $version {{ {speaks} }}
+  server {{ {listens} location / {{ add_header X-Echo-Version $version; add_header X-Asked $http_host; return 200 "ok"; }} }}"""
     folder = pathlib.Path(folder)
     (folder / "files").mkdir(exist_ok=True)
     for size in sizes:
@@ -194,17 +211,16 @@ def nginx_upstream(folder, port, sizes):
     configuration = folder / "upstream.conf"
     configuration.write_text(f"""
 daemon off; master_process off; worker_processes 1; pid {folder}/upstream.pid; error_log {folder}/upstream.log warn;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 http {{
-  access_log off; keepalive_requests 100000000; keepalive_timeout 600s; tcp_nodelay on; client_max_body_size 0;
-  sendfile on; open_file_cache max=16; client_body_temp_path {folder}/body;
-  client_body_buffer_size 64k; types {{}} default_type text/plain; etag off;
+  access_log off; keepalive_requests 100000000; keepalive_timeout 600s; tcp_nodelay on; 
+  sendfile on; open_file_cache max=16; types {{}} default_type text/plain; etag off;
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location = / {{ return 200 "{'x' * 1024}"; }}
-    location = /upload {{ return 200 "ok"; }}
     location /bytes/ {{ alias {folder}/files/; }}
   }}
+  {naming if named else ""}
 }}
 """)
     return [need("nginx"), "-p", str(folder), "-c", str(configuration)]

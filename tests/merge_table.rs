@@ -12,6 +12,8 @@
 //! Without the variable nothing is compared, and the test says so; with it, a document that cannot be read is
 //! a failure, never a pass.
 
+#![allow(clippy::indexing_slicing, clippy::panic)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

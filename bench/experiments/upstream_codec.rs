@@ -110,6 +110,12 @@ fn is_replaced(name: &str) -> bool {
     )
 }
 
+async fn connect(endpoint: &Endpoint) -> Result<TcpStream, Error> {
+    let socket = TcpStream::connect(endpoint.address).await?;
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
 // ---- own codec ----------------------------------------------------------------------------------
 
 async fn own_exchange(
@@ -120,7 +126,7 @@ async fn own_exchange(
     let pooled = endpoint.sockets.borrow_mut().pop();
     let mut socket = match pooled {
         Some(socket) => socket,
-        None => TcpStream::connect(endpoint.address).await?,
+        None => connect(&endpoint).await?,
     };
     socket.write_all(&request_head(&head, peer)).await?;
     let mut buffer = BytesMut::with_capacity(READ_BUFFER);
@@ -190,7 +196,7 @@ async fn hyper_exchange(
     let mut sender = match pooled {
         Some(sender) => sender,
         None => {
-            let socket = TcpStream::connect(endpoint.address).await?;
+            let socket = connect(&endpoint).await?;
             let (sender, connection) = handshake(TokioIo::new(socket)).await?;
             spawn_local(connection);
             sender
