@@ -5,6 +5,8 @@
 //! take it from the one that has it. A Router's version names (`version-2.shop.example.com`) belong to the
 //! namespace that holds the host they are made from.
 
+use std::collections::BTreeSet;
+
 use super::Inventory;
 use super::key::Key;
 use super::object::RouterFacts;
@@ -45,6 +47,22 @@ impl Inventory {
             let earlier = claim_order(above, &parent) < mine;
             (reads && earlier && above.meta.key.namespace != router.meta.key.namespace)
                 .then_some(&above.meta.key)
+        })
+    }
+
+    /// The Routers that list a host, in order of their keys.
+    pub fn wanting(&self, host: &Host) -> impl Iterator<Item = &Key> {
+        self.wanted_hosts.get(host).into_iter().flatten()
+    }
+
+    /// The hosts, of all that some Router lists, whose standing hangs on one of these: those themselves, and
+    /// those that read like a version's name above one of them.
+    pub fn hosts_touched_by<'i>(&'i self, hosts: &'i BTreeSet<Host>) -> impl Iterator<Item = &'i Host> {
+        self.wanted_hosts.keys().filter(|wanted| {
+            let text = wanted.as_str();
+            let mut ends = text.match_indices(['.', '-']);
+            hosts.contains(*wanted)
+                || ends.any(|(at, _)| text.get(at + 1..).is_some_and(|t| hosts.contains(t)))
         })
     }
 

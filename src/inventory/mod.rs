@@ -22,6 +22,7 @@ mod store;
 pub mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use finding::{Finding, Severity};
 pub use key::{Key, Kind, ObjectReference};
@@ -52,19 +53,22 @@ pub struct Changes {
     pub objects: BTreeSet<(Kind, Key)>,
     /// The bases whose set of versions differs.
     pub bases: BTreeSet<Key>,
+    /// The Services whose endpoints differ.
+    pub services: BTreeSet<Key>,
 }
 
 impl Changes {
     /// Whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.bases.is_empty()
+        self.objects.is_empty() && self.bases.is_empty() && self.services.is_empty()
     }
 
     /// Takes in the changes of a later update.
     pub fn extend(&mut self, later: Self) {
         self.objects.extend(later.objects);
         self.bases.extend(later.bases);
+        self.services.extend(later.services);
     }
 }
 
@@ -95,6 +99,8 @@ pub struct Inventory {
     pub secrets: Store<ConfigFacts>,
 
     slices_of_service: BTreeMap<Key, BTreeSet<Key>>,
+    /// The Services of a namespace that are no clones: few, where clones may be thousands.
+    own_services: BTreeMap<Arc<str>, BTreeSet<Key>>,
     routers_of_base: BTreeMap<Key, BTreeSet<Key>>,
     wanted_hosts: BTreeMap<Host, BTreeSet<Key>>,
     resolutions: BTreeMap<Key, Resolution>,
@@ -107,21 +113,20 @@ impl Inventory {
         let mut changes = Changes::default();
         let mut namespaces = BTreeSet::new();
         for edit in edits {
-            let (kind, key) = match edit {
-                Edit::Apply(object) => {
-                    let (kind, key) = (object.kind(), object.key().clone());
-                    if !self.apply(*object) {
-                        continue;
-                    }
-                    (kind, key)
-                }
-                Edit::Remove(kind, key) => {
-                    if !self.remove(kind, &key) {
-                        continue;
-                    }
-                    (kind, key)
-                }
+            let (kind, key) = match &edit {
+                Edit::Apply(object) => (object.kind(), object.key().clone()),
+                Edit::Remove(kind, key) => (*kind, key.clone()),
             };
+            let service_before = self.service_of_slice(kind, &key);
+            let differs = match edit {
+                Edit::Apply(object) => self.apply(*object),
+                Edit::Remove(kind, key) => self.remove(kind, &key),
+            };
+            if !differs {
+                continue;
+            }
+            changes.services.extend(service_before);
+            changes.services.extend(self.service_of_slice(kind, &key));
             if matches!(kind, Kind::Deployment | Kind::DeploymentVersion) {
                 namespaces.insert(key.namespace.clone());
             }
@@ -136,7 +141,10 @@ impl Inventory {
     fn apply(&mut self, object: Object) -> bool {
         match object {
             Object::Deployment(o) => self.deployments.insert(o),
-            Object::Service(o) => self.services.insert(o),
+            Object::Service(o) => {
+                self.index_service(&o);
+                self.services.insert(o)
+            }
             Object::EndpointSlice(o) => {
                 self.unindex_slice(&o.meta.key);
                 if let Some(service) = &o.service {
@@ -162,7 +170,10 @@ impl Inventory {
     fn remove(&mut self, kind: Kind, key: &Key) -> bool {
         match kind {
             Kind::Deployment => self.deployments.remove(key),
-            Kind::Service => self.services.remove(key),
+            Kind::Service => {
+                take_from(&mut self.own_services, &key.namespace, key);
+                self.services.remove(key)
+            }
             Kind::EndpointSlice => {
                 self.unindex_slice(key);
                 self.slices.remove(key)
@@ -181,9 +192,22 @@ impl Inventory {
         }
     }
 
+    fn service_of_slice(&self, kind: Kind, key: &Key) -> Option<Key> {
+        if kind == Kind::EndpointSlice { self.slices.get(key)?.service.clone() } else { None }
+    }
+
     fn unindex_slice(&mut self, key: &Key) {
         let Some(service) = self.slices.get(key).and_then(|old| old.service.clone()) else { return };
         take_from(&mut self.slices_of_service, &service, key);
+    }
+
+    fn index_service(&mut self, service: &ServiceFacts) {
+        let key = &service.meta.key;
+        if service.is_clone() {
+            take_from(&mut self.own_services, &key.namespace, key);
+        } else {
+            self.own_services.entry(key.namespace.clone()).or_default().insert(key.clone());
+        }
     }
 
     fn index_router(&mut self, router: &RouterFacts) {

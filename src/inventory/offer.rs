@@ -71,7 +71,9 @@ impl SubdomainPattern {
         let plain = |part: &str| {
             part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
         };
-        if between.is_empty() || !plain(before) || !plain(between) || before.starts_with(['.', '-']) {
+        // A reading of a host is looked for behind each dot and dash.
+        let apart = between.ends_with(['.', '-']);
+        if !apart || !plain(before) || !plain(between) || before.starts_with(['.', '-']) {
             return Err(misplaced());
         }
         Ok(Some(Self { before: before.to_owned(), between: between.to_owned() }))

@@ -11,9 +11,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 impl Inventory {
     /// The Services of the namespace that select the pods of a base, without clones, in order of their names.
     pub fn services_of(&self, base: &DeploymentFacts) -> impl Iterator<Item = &ServiceFacts> {
-        self.services
-            .of_namespace(&base.meta.key.namespace)
-            .filter(|service| !service.is_clone() && service.selects(&base.pod_labels))
+        let own = self.own_services.get(&base.meta.key.namespace).into_iter().flatten();
+        own.filter_map(|key| self.services.get(key)).filter(|service| service.selects(&base.pod_labels))
     }
 
     /// The base's Service that a Router's traffic goes through: the one it names, else the base's only one.

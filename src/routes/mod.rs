@@ -4,8 +4,22 @@
 //! object that it could not serve; [`Table::find`] answers one request and allocates nothing. A bad object
 //! rejects itself and never its neighbours. No Kubernetes type leaves this room.
 
+pub mod compile;
+mod condition;
+mod describe;
+mod find;
+mod hosts;
+mod path;
 pub mod route;
+mod router;
+mod rules;
+mod shards;
 pub mod table;
+mod value;
 
-pub use route::{Endpoint, Protocol, Route, RouteLimits};
+pub use compile::{Compiled, compile};
+pub use route::{Absence, Endpoint, Protocol, Route, RouteLimits};
 pub use table::{Caching, Choice, Facts, Outcome, Reason, Table};
+
+#[cfg(test)]
+mod tests;

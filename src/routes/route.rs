@@ -26,8 +26,89 @@ pub struct Route {
     pub endpoints: Arc<[Arc<Endpoint>]>,
     /// Time limits and retries.
     pub limits: RouteLimits,
+    /// Why there is no endpoint; `None` where there is one.
+    pub absence: Option<Absence>,
     /// Requests in flight, of all workers; outlives recompilation.
     pub in_flight: Arc<AtomicU32>,
+}
+
+impl Route {
+    /// A route that nothing but trials made: no limits of its own, HTTP/1.1, these endpoints.
+    ///
+    /// # Panics
+    /// Where `version` is no header value, which no version id can be.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "for trials; the invariant is stated")]
+    pub fn trial(namespace: &str, router: &str, version: &str, endpoints: Vec<Arc<Endpoint>>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            router: router.into(),
+            version: version.into(),
+            version_value: HeaderValue::from_str(version).expect("a version id is a DNS label"),
+            protocol: Protocol::Http1,
+            absence: endpoints.is_empty().then_some(Absence::NoEndpoints),
+            endpoints: endpoints.into(),
+            limits: RouteLimits::default(),
+            in_flight: Arc::default(),
+        }
+    }
+}
+
+/// Why a version has no endpoint. The order is that in which they are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Absence {
+    /// A rule names it, but there is no such version.
+    NoVersion,
+    /// Its DeploymentVersion is suspended: it runs no pods on purpose.
+    Suspended,
+    /// The Router's Service cannot be told, or the version's own is not there (yet).
+    NoService,
+    /// Its Service is of type `ExternalName`, which is not followed.
+    External,
+    /// Its Service has no such port.
+    NoPort,
+    /// Its Service's port speaks a protocol that is not served.
+    Protocol,
+    /// It has no pod.
+    NoEndpoints,
+    /// It has pods, but none is ready.
+    NotReady,
+    /// All its addresses are such as are refused (loopback, link-local, unspecified, multicast).
+    Refused,
+}
+
+impl Absence {
+    /// One word, for labels and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoVersion => "no-version",
+            Self::Suspended => "suspended",
+            Self::NoService => "no-service",
+            Self::External => "external-name",
+            Self::NoPort => "no-port",
+            Self::Protocol => "protocol-not-served",
+            Self::NoEndpoints => "no-endpoints",
+            Self::NotReady => "not-ready",
+            Self::Refused => "addresses-refused",
+        }
+    }
+
+    /// The same as part of a sentence that begins with the version's name.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoVersion => "is named by a rule, but there is no such version",
+            Self::Suspended => "is suspended: it runs no pods until its DeploymentVersion says otherwise",
+            Self::NoService => "has no Service yet",
+            Self::External => "has a Service of type ExternalName, which is not followed",
+            Self::NoPort => "has a Service without the port that the Router names",
+            Self::Protocol => "speaks a protocol that is not served yet",
+            Self::NoEndpoints => "has no pod yet",
+            Self::NotReady => "has no pod that is ready",
+            Self::Refused => "has only addresses that are not sent to",
+        }
+    }
 }
 
 /// What an endpoint speaks, from the Service port's `appProtocol`.

@@ -1,12 +1,14 @@
 //! The routing table: the one value that the edge asks, read once a request and swapped whole.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::find;
+use super::hosts::Hosts;
 use super::route::Route;
+use super::router::RouterTable;
 
 /// What is known of a request when it is routed.
 #[derive(Debug, Clone, Copy)]
@@ -112,21 +114,29 @@ pub enum Caching<'t> {
 pub struct Table {
     /// Grows by one with every table that differs from the one before.
     pub generation: u64,
-    hosts: HashMap<Arc<str>, Arc<Route>>,
+    pub(super) hosts: Hosts,
 }
 
 impl Table {
     /// A table of exact hosts, each with one version that is active: for trials of the edge.
     #[must_use]
     pub fn of_hosts(generation: u64, hosts: impl IntoIterator<Item = (Arc<str>, Arc<Route>)>) -> Self {
-        Self { generation, hosts: hosts.into_iter().collect() }
+        let routers = hosts.into_iter().map(|(host, route)| (host, Arc::new(RouterTable::of_route(route))));
+        Self { generation, hosts: Hosts::of_exact(routers) }
     }
 
     /// Which version a request gets, and why. Total, and allocates nothing.
     #[must_use]
     pub fn find<'t>(&'t self, facts: &Facts<'t>) -> Outcome<'t> {
-        let Some(route) = self.hosts.get(facts.host) else { return Outcome::NoHost };
-        let choice = Choice { route, reason: Reason::Active, prefix: 0, caching: Caching::ByUrl };
-        if route.endpoints.is_empty() { Outcome::Unavailable(choice) } else { Outcome::Serve(choice) }
+        match self.hosts.read(facts.host) {
+            Some(reading) => find::decide(&reading, facts),
+            None => Outcome::NoHost,
+        }
+    }
+
+    #[allow(dead_code, reason = "the pages ask for it, which follow")]
+    /// The Router that holds a host, or the host that a version's host is made from.
+    pub(super) fn router_at<'t>(&'t self, host: &'t str) -> Option<&'t RouterTable> {
+        self.hosts.read(host).map(|reading| reading.router)
     }
 }

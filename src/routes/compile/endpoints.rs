@@ -1,0 +1,127 @@
+//! Which endpoints of a version's Service are sent to.
+
+use std::net::IpAddr;
+
+use super::backends::Wanted;
+use super::findings::Findings;
+use crate::api::VersionId;
+use crate::inventory::object::{RouterFacts, ServiceFacts};
+use crate::inventory::service::port_of;
+use crate::inventory::{Inventory, Key, Settings};
+use crate::routes::route::{Absence, Protocol};
+
+/// What a version's Service comes to.
+pub(super) enum Chosen<'i> {
+    /// A port, and the endpoints that are sent to: none means the absence.
+    Through { port: &'i str, protocol: Protocol, wanted: Vec<Wanted<'i>>, absence: Option<Absence> },
+    /// No port that is served.
+    Nothing(Absence),
+}
+
+/// Chooses a version's endpoints: the ready ones; where none is ready, those that terminate but still serve.
+pub(super) fn choose<'i>(
+    inventory: &'i Inventory,
+    settings: &Settings,
+    router: &RouterFacts,
+    service: &Key,
+    version: &VersionId,
+    findings: &mut Findings,
+) -> Chosen<'i> {
+    let Some(facts) = inventory.services.get(service) else { return Chosen::Nothing(Absence::NoService) };
+    let port = match served_port(facts, router, version, findings) {
+        Ok(port) => port,
+        Err(absence) => return Chosen::Nothing(absence),
+    };
+    let all = inventory.endpoints_of(service, port);
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|it| is_allowed(it.address.ip(), settings) && it.address.port() != 0);
+    if let Some(first) = refused.first() {
+        let message = format!(
+            "{} of version `{version}` (Service `{}`) and {} more are not sent to: loopback, link-local, \
+             unspecified and multicast addresses are refused; correct the EndpointSlice",
+            first.address,
+            service.name,
+            refused.len() - 1
+        );
+        findings.warn("AddressRefused", "spec.service", message);
+    }
+    let ready: Vec<Wanted<'_>> =
+        allowed.iter().filter(|it| it.ready).map(|it| (it.address, it.pod_uid)).collect();
+    let draining = || allowed.iter().filter(|it| it.draining).map(|it| (it.address, it.pod_uid)).collect();
+    let wanted = if ready.is_empty() { draining() } else { ready };
+    let absence = match (wanted.is_empty(), allowed.is_empty(), refused.is_empty()) {
+        (false, _, _) => None,
+        (true, true, true) => Some(Absence::NoEndpoints),
+        (true, true, false) => Some(Absence::Refused),
+        (true, false, _) => Some(Absence::NotReady),
+    };
+    Chosen::Through { port, protocol: Protocol::Http1, wanted, absence }
+}
+
+/// The name of the Service's port that the Router goes through, where it is one that is served.
+///
+/// What is wrong with the base's own Service concerns the whole Router; with a clone's, only its version.
+fn served_port<'i>(
+    service: &'i ServiceFacts,
+    router: &RouterFacts,
+    version: &VersionId,
+    findings: &mut Findings,
+) -> Result<&'i str, Absence> {
+    let name = &service.meta.key.name;
+    let mut found = |reason, field: &str, message: String| {
+        if version.is_base() {
+            findings.reject(reason, field, message);
+        } else {
+            findings.warn(reason, field, format!("version `{version}`: {message}"));
+        }
+    };
+    if service.type_ == "ExternalName" {
+        let message = format!(
+            "the Service `{name}` is of type ExternalName, which is not followed: traffic goes to pods of the \
+             Router's own namespace; name a Service that selects pods"
+        );
+        found("ExternalService", "spec.service", message);
+        return Err(Absence::External);
+    }
+    let Some(port) = port_of(service, router.spec.port.as_ref()).filter(|port| port.protocol == "TCP") else {
+        let ports: Vec<String> =
+            service.ports.iter().filter(|port| port.protocol == "TCP").map(port_text).collect();
+        let has =
+            if ports.is_empty() { "no TCP port".to_owned() } else { format!("only {}", ports.join(", ")) };
+        let message = format!("the Service `{name}` has no such port, it has {has}; correct `spec.port`");
+        found("PortNotFound", "spec.port", message);
+        return Err(Absence::NoPort);
+    };
+    match port.app_protocol.as_deref() {
+        Some(
+            protocol @ ("kubernetes.io/h2c" | "h2c" | "http2" | "grpc" | "https" | "kubernetes.io/wss"
+            | "tls" | "grpcs"),
+        ) => {
+            let message = format!(
+                "the port `{}` of Service `{name}` speaks `{protocol}` (appProtocol), which is not served yet; \
+                 serve HTTP/1.1 on a port and name that in `spec.port`",
+                port_text(port)
+            );
+            found("ProtocolNotServed", "spec.port", message);
+            Err(Absence::Protocol)
+        }
+        Some(_) | None => Ok(&port.name),
+    }
+}
+
+fn port_text(port: &crate::inventory::object::ServicePort) -> String {
+    if port.name.is_empty() { port.port.to_string() } else { format!("{} ({})", port.name, port.port) }
+}
+
+/// Whether an address may be sent to: a tenant's hand-written EndpointSlice must not lead to the node itself.
+fn is_allowed(address: IpAddr, settings: &Settings) -> bool {
+    let address = address.to_canonical();
+    if address.is_loopback() {
+        return settings.allow_loopback;
+    }
+    let link_local = match address {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    !link_local && !address.is_unspecified() && !address.is_multicast()
+}

@@ -1,0 +1,57 @@
+//! Hosts: exact, wildcard, and versions by name.
+
+use serde_json::json;
+
+use super::world::*;
+
+#[test]
+fn a_plain_request_gets_the_base_or_the_active_version() {
+    let world = World::shop(json!({}));
+    assert_eq!(world.get(&Ask::get("shop.example.com/")), "base active");
+    let world = World::shop(json!({"active": "version-2"}));
+    assert_eq!(world.get(&Ask::get("shop.example.com/cart?x=1")), "version-2 active");
+    assert_eq!(world.get(&Ask::get("other.example.com/")), "no host");
+}
+
+#[test]
+fn a_version_has_its_own_host() {
+    let world = World::shop(json!({}));
+    assert_eq!(world.get(&Ask::get("version-2.shop.example.com/")), "version-2 subdomain");
+    assert_eq!(world.get(&Ask::get("base.shop.example.com/")), "base subdomain");
+    assert_eq!(world.get(&Ask::get("version-9.shop.example.com/")), "no version version-9 subdomain");
+    assert_eq!(world.get(&Ask::get("a.version-2.shop.example.com/")), "no host");
+    assert_eq!(world.get(&Ask::get("-.shop.example.com/")), "no host");
+    assert_eq!(world.get(&Ask::get(".shop.example.com/")), "no host");
+}
+
+#[test]
+fn subdomains_can_be_off() {
+    let world = World::shop(json!({"subdomain": ""}));
+    assert_eq!(world.get(&Ask::get("version-2.shop.example.com/")), "no host");
+}
+
+#[test]
+fn the_longest_host_wins_where_two_readings_fit() {
+    let mut objects = shop_objects();
+    objects.push(router("short", json!({"hosts": ["b.example.com"], "subdomain": "{version}-{host}"})));
+    objects.push(router("long", json!({"hosts": ["a-b.example.com"], "subdomain": "{version}-{host}"})));
+    let world = World::of(objects);
+    assert_eq!(world.get(&Ask::get("version-2-b.example.com/")), "version-2 subdomain");
+    assert_eq!(world.get(&Ask::get("version-2-a-b.example.com/")), "version-2 subdomain");
+    assert_eq!(world.get(&Ask::get("x-a-b.example.com/")), "no version x subdomain");
+}
+
+#[test]
+fn exact_before_wildcard_before_version() {
+    let mut objects = shop_objects();
+    objects.push(router("shop", json!({})));
+    objects.push(router("wild", json!({"hosts": ["*.example.com"], "active": "version-1"})));
+    let mut world = World::of(objects);
+    assert_eq!(world.get(&Ask::get("shop.example.com/")), "base active");
+    assert_eq!(world.get(&Ask::get("any.example.com/")), "version-1 active");
+    assert_eq!(world.get(&Ask::get("version-2.shop.example.com/")), "version-2 subdomain");
+    assert_eq!(world.get(&Ask::get("a.b.example.com/")), "no host");
+    assert_eq!(world.get(&Ask::get("example.com/")), "no host");
+    world.apply([router("deep", json!({"hosts": ["*.shop.example.com"], "active": "version-3"}))]);
+    assert_eq!(world.get(&Ask::get("version-2.shop.example.com/")), "version-3 active");
+}
