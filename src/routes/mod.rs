@@ -9,6 +9,7 @@ mod condition;
 mod describe;
 mod find;
 mod hosts;
+pub mod pages;
 mod path;
 pub mod route;
 mod router;
@@ -18,6 +19,7 @@ pub mod table;
 mod value;
 
 pub use compile::{Compiled, compile};
+pub use pages::Page;
 pub use route::{Absence, Endpoint, Protocol, Route, RouteLimits};
 pub use table::{Caching, Choice, Facts, Outcome, Reason, Table};
 

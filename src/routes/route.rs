@@ -94,6 +94,20 @@ impl Absence {
         }
     }
 
+    /// Whether it may pass without anybody changing an object: pods start, endpoints become ready.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        match self {
+            Self::NoService | Self::NoEndpoints | Self::NotReady => true,
+            Self::NoVersion
+            | Self::Suspended
+            | Self::External
+            | Self::NoPort
+            | Self::Protocol
+            | Self::Refused => false,
+        }
+    }
+
     /// The same as part of a sentence that begins with the version's name.
     #[must_use]
     pub fn sentence(self) -> &'static str {

@@ -134,7 +134,6 @@ impl Table {
         }
     }
 
-    #[allow(dead_code, reason = "the pages ask for it, which follow")]
     /// The Router that holds a host, or the host that a version's host is made from.
     pub(super) fn router_at<'t>(&'t self, host: &'t str) -> Option<&'t RouterTable> {
         self.hosts.read(host).map(|reading| reading.router)
