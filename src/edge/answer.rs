@@ -1,0 +1,187 @@
+//! What is said to the client: an upstream's response edited, a redirect, or a page of our own.
+//!
+//! Every answer of a version says which one it was and why, and tells caches and crawlers what they must
+//! know. It sends nothing: the body that it builds is relayed as hyper asks for it.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::decide::{Cache, Decision};
+use super::error::Fault;
+use super::record::Record;
+use super::relay::Body;
+use super::worker::Worker;
+use crate::wire::refusal::ALLOW;
+
+static VERSION: HeaderName = HeaderName::from_static("x-synkronic-version");
+static REASON: HeaderName = HeaderName::from_static("x-synkronic-reason");
+static ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+static CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex, nofollow");
+const PRIVATE: HeaderValue = HeaderValue::from_static("private");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const ONE: HeaderValue = HeaderValue::from_static("1");
+
+/// What a version's answer bears, whoever wrote it.
+pub(crate) fn mark(fields: &mut HeaderMap, decision: &Decision) {
+    fields.insert(VERSION.clone(), decision.route.version_value.clone());
+    fields.insert(REASON.clone(), decision.reason.clone());
+    if decision.named {
+        fields.insert(ROBOTS.clone(), NO_INDEX);
+    }
+    match &decision.cache {
+        Cache::ByUrl => {}
+        Cache::Vary(names) => {
+            fields.append(header::VARY, names.clone());
+        }
+        Cache::Private => keep_private(fields),
+    }
+}
+
+/// What every answer bears: that it came through here, and, where the process leaves, that it is the last one.
+pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker) {
+    fields.append(header::VIA, worker.via.clone());
+    if worker.closing() {
+        fields.insert(header::CONNECTION, CLOSE);
+    }
+}
+
+/// `Cache-Control: private` in place of a shared one: no cache between here and the client keeps the answer.
+fn keep_private(fields: &mut HeaderMap) {
+    fields.remove(&CDN_CACHE_CONTROL);
+    fields.remove(&SURROGATE_CONTROL);
+    let told = fields.get_all(header::CACHE_CONTROL).iter();
+    let directives: Vec<&str> = told
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
+        .collect();
+    let names = |directive: &str, name: &str| {
+        let said = directive.split('=').next().unwrap_or_default().trim();
+        said.eq_ignore_ascii_case(name)
+    };
+    if directives.iter().any(|directive| names(directive, "no-store")) {
+        return;
+    }
+    // `private="field"` keeps only that field from shared caches; ours is the whole answer.
+    let shared = ["public", "s-maxage", "proxy-revalidate", "private"];
+    let kept = directives.iter().filter(|directive| !shared.iter().any(|name| names(directive, name)));
+    let text = kept.fold("private".to_owned(), |text, directive| text + ", " + directive);
+    fields.insert(header::CACHE_CONTROL, HeaderValue::try_from(text).unwrap_or(PRIVATE));
+}
+
+/// The answer to a request that went wrong, or `None` where none can be said any more.
+pub(crate) fn failed(
+    mut record: Record,
+    fault: Fault,
+    decision: Option<&Decision>,
+) -> Result<Response<Body>, Record> {
+    record.went_wrong(fault);
+    let row = fault.row();
+    let Some(status) = row.status else { return Err(record) };
+    let worker = Rc::clone(&record.worker);
+    let mut response = page(record, status, row.sentence);
+    let fields = response.headers_mut();
+    if let Some(decision) = decision {
+        mark(fields, decision);
+    }
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => {
+            fields.insert(header::RETRY_AFTER, ONE);
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            fields.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
+        }
+        _ => {}
+    }
+    if row.close {
+        fields.insert(header::CONNECTION, CLOSE);
+    }
+    sign(fields, &worker);
+    Ok(response)
+}
+
+/// A page of one sentence, never stored.
+fn page(mut record: Record, status: StatusCode, sentence: &'static str) -> Response<Body> {
+    record.answered(status.as_u16());
+    let text = format!("{} {sentence}\n", status.as_u16());
+    let mut response = Response::new(Body::whole(Bytes::from(text), record));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, PLAIN);
+    fields.insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// An answer without a body.
+fn bare(mut record: Record, status: StatusCode) -> Response<Body> {
+    record.answered(status.as_u16());
+    let worker = Rc::clone(&record.worker);
+    let mut response = Response::new(Body::whole(Bytes::new(), record));
+    *response.status_mut() = status;
+    sign(response.headers_mut(), &worker);
+    response
+}
+
+/// `/version-2` is the page `/version-2/`.
+pub(crate) fn add_slash(
+    record: Record,
+    decision: &Decision,
+    path: &str,
+    query: Option<&str>,
+) -> Response<Body> {
+    let mut response = bare(record, StatusCode::TEMPORARY_REDIRECT);
+    let fields = response.headers_mut();
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    // The guard lets no path begin with two slashes, so that this stays a path. A query may hold bytes that
+    // no field value has; then it is left out.
+    let location = HeaderValue::try_from(format!("{path}/{query}"))
+        .or_else(|_| HeaderValue::try_from(format!("{path}/")));
+    if let Ok(location) = location {
+        fields.insert(header::LOCATION, location);
+    }
+    fields.insert(header::CACHE_CONTROL, NO_STORE);
+    mark(fields, decision);
+    response
+}
+
+/// `OPTIONS *`: what we can do ourselves.
+pub(crate) fn our_options(record: Record) -> Response<Body> {
+    let mut response = bare(record, StatusCode::NO_CONTENT);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn privately(told: &[&'static str]) -> String {
+        let mut fields = HeaderMap::new();
+        for line in told {
+            fields.append(header::CACHE_CONTROL, HeaderValue::from_static(line));
+        }
+        fields.insert(SURROGATE_CONTROL.clone(), HeaderValue::from_static("max-age=60"));
+        keep_private(&mut fields);
+        assert!(!fields.contains_key(&SURROGATE_CONTROL));
+        let lines: Vec<_> =
+            fields.get_all(header::CACHE_CONTROL).iter().map(|v| v.to_str().unwrap()).collect();
+        lines.join(" / ")
+    }
+
+    #[test]
+    fn no_shared_cache_keeps_what_no_header_decided() {
+        assert_eq!(privately(&[]), "private");
+        assert_eq!(privately(&["public, max-age=60", "S-MaxAge=9"]), "private, max-age=60");
+        assert_eq!(privately(&["no-store"]), "no-store");
+        assert_eq!(privately(&["private=\"set-cookie\", max-age=1"]), "private, max-age=1");
+    }
+}

@@ -1,0 +1,140 @@
+//! A client's connection from its first byte to its last.
+//!
+//! hyper holds it while there is something to say. Idle for long enough it is taken back and waits on its
+//! bare socket (`park`); upgraded it becomes a tunnel. At the end it is read on for a moment (`linger`).
+//! What the requests on it are is `request`'s matter.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::client_io::ClientIo;
+use super::park::{linger, park, say_late};
+use super::request;
+use super::tunnel::{self, Tunnel};
+use super::watch::{Order, Phase};
+use super::worker::Guest;
+
+/// How hyper's part ended.
+enum End {
+    /// Idle: nothing asked, nothing owed. Bytes that came after all are there.
+    Rest(TcpStream, Bytes),
+    /// The answer was a 101.
+    Tunnel(TcpStream, Bytes, Box<Tunnel>),
+    /// A head, or the first byte, did not come in time; whether there was a part of one.
+    Late(TcpStream, bool),
+    /// The last answer has been written.
+    Done(TcpStream),
+    /// The client is gone, or is to be cut off.
+    Gone,
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(guest: Guest, mut stream: TcpStream) {
+    let mut lead = Bytes::new();
+    loop {
+        match converse(&guest, stream, lead).await {
+            End::Rest(back, early) => (stream, lead) = (back, early),
+            End::Tunnel(client, lead, tunnel) => {
+                return Box::pin(tunnel::relay(&guest.worker, client, lead, *tunnel)).await;
+            }
+            End::Late(stream, partly) => {
+                if partly {
+                    say_late(&guest, &stream);
+                }
+                return linger(&guest, stream).await;
+            }
+            End::Done(stream) => return linger(&guest, stream).await,
+            End::Gone => return,
+        }
+        if lead.is_empty() {
+            match park(&guest, &mut stream).await {
+                Some(bytes) => lead = bytes,
+                None => return,
+            }
+        }
+        guest.watch.enter(Phase::Head, guest.worker.limits().head);
+    }
+}
+
+/// What ended hyper's part.
+enum Stop {
+    Hyper(hyper::Result<()>),
+    Order(Order),
+    Leave,
+}
+
+/// Lets hyper serve requests until the connection rests or ends.
+async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
+    let (worker, watch) = (&guest.worker, &guest.watch);
+    let io = ClientIo::new(stream, lead, Rc::clone(watch), worker.limits().head);
+    let service = service_fn({
+        let (worker, watch) = (Rc::clone(worker), Rc::clone(watch));
+        move |request| request::serve(Rc::clone(&worker), Rc::clone(&watch), request)
+    });
+    // In a box of its own, so that a parked connection's task does not keep its room.
+    let mut http = Box::new(worker.http1.serve_connection(TokioIo::new(io), service));
+    let stop = poll_fn(|cx| {
+        watch.register(cx);
+        if let Some(order) = urgent(guest) {
+            return Poll::Ready(Stop::Order(order));
+        }
+        if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
+            return Poll::Ready(Stop::Hyper(ended));
+        }
+        if worker.closing() && (watch.at_rest() || watch.phase() == Phase::Opening) {
+            return Poll::Ready(Stop::Leave);
+        }
+        Poll::Pending
+    })
+    .await;
+    let parts = http.into_parts();
+    let stream = parts.io.into_inner().into_stream();
+    match stop {
+        Stop::Hyper(Ok(())) => match watch.tunnel.take() {
+            Some(tunnel) => End::Tunnel(stream, parts.read_buf, tunnel),
+            None if watch.ended() => End::Gone,
+            None => End::Done(stream),
+        },
+        Stop::Hyper(Err(error)) => broken(guest, stream, &error),
+        Stop::Order(Order::Park) | Stop::Leave => End::Rest(stream, parts.read_buf),
+        Stop::Order(Order::Expired) => {
+            let partly = watch.phase() == Phase::Head;
+            End::Late(stream, partly)
+        }
+        Stop::Order(Order::Cut | Order::SlowBody | Order::None) => End::Gone,
+    }
+}
+
+/// An order that is for the connection itself, rather than for the request on it.
+fn urgent(guest: &Guest) -> Option<Order> {
+    let watch = &guest.watch;
+    if watch.obey(Order::Cut) {
+        return Some(Order::Cut);
+    }
+    if watch.obey(Order::Park) && watch.at_rest() {
+        return Some(Order::Park);
+    }
+    let ours = matches!(watch.phase(), Phase::Opening | Phase::Head);
+    (ours && watch.expired()).then_some(Order::Expired)
+}
+
+/// hyper ended with an error: it has refused a head by itself, or the connection broke.
+fn broken(guest: &Guest, stream: TcpStream, error: &hyper::Error) -> End {
+    if error.is_parse() {
+        // hyper has answered, and shows no request; so this is where it is counted.
+        let (code, label) = if error.is_parse_too_large() { (431, "head_too_large") } else { (400, "head") };
+        guest.worker.unmatched.request(code, std::time::Duration::ZERO);
+        guest.worker.cells.fault("client", label);
+        tracing::debug!(peer = %guest.watch.peer, code, %error, "refused a request that is no HTTP");
+        return End::Done(stream);
+    }
+    // The client is gone, or we broke a response off: a clean end would make a part look like the whole.
+    End::Gone
+}

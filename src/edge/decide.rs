@@ -1,0 +1,71 @@
+//! What the table says of a request, in a form that outlives the table.
+//!
+//! The table is read once a request and never kept: a request holds its route, so that a table that was
+//! replaced is freed however long its last requests take.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use crate::routes::{Caching, Choice, Facts, Outcome, Route, Table};
+
+use super::error::Fault;
+
+/// A version chosen for a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Decision {
+    pub(crate) route: Arc<Route>,
+    /// The value of `x-synkronic-reason`.
+    pub(crate) reason: HeaderValue,
+    /// Whether the request named the version itself.
+    pub(crate) named: bool,
+    /// How many bytes of the path are the version's prefix.
+    pub(crate) prefix: usize,
+    pub(crate) cache: Cache,
+}
+
+/// What caches must be told.
+#[derive(Debug, Clone)]
+pub(crate) enum Cache {
+    ByUrl,
+    Vary(HeaderValue),
+    Private,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The version serves it.
+    Serve(Decision),
+    /// Its path lacks a slash at its end.
+    AddSlash(Decision),
+    /// Nobody serves it.
+    Refuse(Fault, Option<Decision>),
+}
+
+impl From<Choice<'_>> for Decision {
+    fn from(choice: Choice<'_>) -> Self {
+        Self {
+            route: Arc::clone(choice.route),
+            reason: choice.reason.value(),
+            named: choice.reason.named_by_request(),
+            prefix: choice.prefix,
+            cache: match choice.caching {
+                Caching::ByUrl => Cache::ByUrl,
+                Caching::Vary(names) => Cache::Vary(names.clone()),
+                Caching::Private => Cache::Private,
+            },
+        }
+    }
+}
+
+/// Asks the table.
+pub(crate) fn decide(table: &Table, facts: &Facts<'_>) -> Verdict {
+    match table.find(facts) {
+        Outcome::Serve(choice) => Verdict::Serve(choice.into()),
+        Outcome::AddSlash(choice) => Verdict::AddSlash(choice.into()),
+        Outcome::NoHost => Verdict::Refuse(Fault::NoHost, None),
+        Outcome::NoVersion { .. } => Verdict::Refuse(Fault::NoVersion, None),
+        Outcome::Unavailable(choice) => Verdict::Refuse(Fault::Unavailable, Some(choice.into())),
+    }
+}

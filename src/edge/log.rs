@@ -1,0 +1,183 @@
+//! The access log: one JSON line a request, through a queue that drops and counts rather than wait.
+//!
+//! A thread of its own writes the lines out, so that no worker ever waits for a disk or a terminal. What
+//! clients wrote is escaped as JSON escapes it: a line stays a line.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::error::Fault;
+use super::watch::Watch;
+
+/// Lines that may wait for the writer.
+const QUEUE: usize = 8192;
+
+/// Where the access log goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// To standard output.
+    Stdout,
+    /// To standard error.
+    Stderr,
+    /// To the end of a file.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for AccessLog {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "off" => Self::Off,
+            "stdout" | "-" => Self::Stdout,
+            "stderr" => Self::Stderr,
+            path => Self::File(path.into()),
+        })
+    }
+}
+
+/// The queue's end that workers hold.
+#[derive(Debug)]
+pub(crate) struct Log {
+    queue: SyncSender<Option<String>>,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Log {
+    /// Opens the log and starts its writer; `None` where it is off.
+    pub(crate) fn open(to: &AccessLog) -> io::Result<Option<Self>> {
+        let out: Box<dyn Write + Send> = match to {
+            AccessLog::Off => return Ok(None),
+            AccessLog::Stdout => Box::new(io::stdout()),
+            AccessLog::Stderr => Box::new(io::stderr()),
+            AccessLog::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+        };
+        let (queue, lines) = sync_channel(QUEUE);
+        let thread =
+            std::thread::Builder::new().name("access-log".into()).spawn(move || write(&lines, out))?;
+        Ok(Some(Self { queue, writer: Mutex::new(Some(thread)) }))
+    }
+
+    /// Queues a line; false where there was no room.
+    pub(crate) fn tell(&self, line: &Line<'_>) -> bool {
+        // Plain fields of text and numbers: this cannot fail.
+        serde_json::to_string(line).is_ok_and(|line| self.queue.try_send(Some(line)).is_ok())
+    }
+
+    /// Ends the log and waits until what was queued is written.
+    pub(crate) fn close(&self) {
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = self.queue.send(None);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Writes lines until the queue ends; flushes whenever none waits.
+fn write(lines: &Receiver<Option<String>>, out: Box<dyn Write + Send>) {
+    let mut out = BufWriter::with_capacity(64 << 10, out);
+    loop {
+        let next = lines.try_recv().or_else(|_| {
+            let _ = out.flush();
+            lines.recv()
+        });
+        let Ok(Some(line)) = next else { break };
+        // A log that cannot be written must not end the service; there is nobody to tell.
+        let _ = out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    }
+    let _ = out.flush();
+}
+
+/// What only the access log asks of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    pub(crate) method: String,
+    pub(crate) host: String,
+    pub(crate) target: String,
+    pub(crate) request_id: String,
+    pub(crate) agent: String,
+    pub(crate) router: String,
+    pub(crate) version: String,
+    pub(crate) reason: String,
+    pub(crate) endpoint: Option<SocketAddr>,
+    pub(crate) reused: bool,
+    pub(crate) attempts: u32,
+    /// From the request's head to the response's.
+    pub(crate) response: Option<Duration>,
+    pub(crate) tunnel: bool,
+}
+
+/// A line of the access log.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line<'e> {
+    time: String,
+    request_id: &'e str,
+    client: &'e str,
+    method: &'e str,
+    host: &'e str,
+    target: &'e str,
+    status: u16,
+    router: &'e str,
+    version: &'e str,
+    reason: &'e str,
+    endpoint: Option<String>,
+    received: u64,
+    sent: u64,
+    seconds: f64,
+    response_seconds: Option<f64>,
+    attempts: u32,
+    reused: bool,
+    tunnel: bool,
+    fault: Option<&'static str>,
+    side: Option<&'static str>,
+    agent: &'e str,
+}
+
+impl Entry {
+    /// The line of a request that is over.
+    pub(crate) fn line<'e>(
+        &'e self,
+        status: u16,
+        took: Duration,
+        sent: u64,
+        received: u64,
+        fault: Option<Fault>,
+        watch: &'e Watch,
+    ) -> Line<'e> {
+        let row = fault.map(Fault::row);
+        Line {
+            time: jiff::Timestamp::now().to_string(),
+            request_id: &self.request_id,
+            client: &watch.peer_text,
+            method: &self.method,
+            host: &self.host,
+            target: &self.target,
+            status,
+            router: &self.router,
+            version: &self.version,
+            reason: &self.reason,
+            endpoint: self.endpoint.map(|address| address.to_string()),
+            received,
+            sent,
+            seconds: took.as_secs_f64(),
+            response_seconds: self.response.map(|took| took.as_secs_f64()),
+            attempts: self.attempts,
+            reused: self.reused,
+            tunnel: self.tunnel,
+            fault: row.map(|row| row.label),
+            side: row.map(|row| row.side.name()),
+            agent: &self.agent,
+        }
+    }
+}

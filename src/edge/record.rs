@@ -1,0 +1,120 @@
+//! What is remembered of a request until its last byte: then it is counted, and a line of it is logged.
+//!
+//! A record lives in the request's future, then in the body of its response. Dropping one that was not
+//! finished means that the client went. It decides nothing.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use http::HeaderValue;
+
+use super::error::Fault;
+use super::log::Entry;
+use super::watch::{Phase, Watch};
+use super::worker::Worker;
+use crate::meter::RouteCells;
+use crate::routes::Route;
+
+/// The status that a request is counted with whose client went before an answer: nginx's word for it.
+const CLIENT_GONE: u16 = 499;
+
+/// A request under way.
+pub(crate) struct Record {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) watch: Rc<Watch>,
+    route: Option<Arc<Route>>,
+    cells: Option<Arc<RouteCells>>,
+    began: Instant,
+    /// The answer's status; 0 before there is one.
+    status: u16,
+    /// Bytes of the response's body that were handed on.
+    pub(crate) sent: u64,
+    /// Bytes of the request's body that went upstream.
+    pub(crate) received: u64,
+    fault: Option<Fault>,
+    whole: bool,
+    /// What only the access log asks for, where there is one.
+    pub(crate) entry: Option<Box<Entry>>,
+}
+
+impl Record {
+    pub(crate) fn begin(worker: &Rc<Worker>, watch: &Rc<Watch>) -> Self {
+        watch.begin_request();
+        worker.budget.request();
+        Self {
+            worker: Rc::clone(worker),
+            watch: Rc::clone(watch),
+            route: None,
+            cells: None,
+            began: Instant::now(),
+            status: 0,
+            sent: 0,
+            received: 0,
+            fault: None,
+            whole: false,
+            entry: None,
+        }
+    }
+
+    /// The version is found: its requests in flight are one more.
+    pub(crate) fn found(&mut self, route: &Arc<Route>, reason: &HeaderValue) {
+        if let Some(entry) = &mut self.entry {
+            entry.router = format!("{}/{}", route.namespace, route.router);
+            entry.version = route.version.to_string();
+            entry.reason = String::from_utf8_lossy(reason.as_bytes()).into_owned();
+        }
+        self.cells = Some(self.worker.cells_of(route));
+        route.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.route = Some(Arc::clone(route));
+    }
+
+    /// The answer has this status.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.status = status;
+        if let Some(entry) = &mut self.entry {
+            entry.response = Some(self.began.elapsed());
+        }
+    }
+
+    /// Something went wrong; the first that did is what counts.
+    pub(crate) fn went_wrong(&mut self, fault: Fault) {
+        if self.fault.is_some() {
+            return;
+        }
+        self.fault = Some(fault);
+        let row = fault.row();
+        self.worker.cells.fault(row.side.name(), row.label);
+    }
+
+    /// All of the answer has been handed on.
+    pub(crate) fn finish(&mut self) {
+        self.whole = true;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.went_wrong(Fault::ClientGone);
+        }
+        if let Some(route) = &self.route {
+            route.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        let code = if self.status == 0 { CLIENT_GONE } else { self.status };
+        let took = self.began.elapsed();
+        let cells = self.cells.as_ref().unwrap_or(&self.worker.unmatched);
+        cells.request(code, took);
+        cells.sent.add(self.sent);
+        cells.received.add(self.received);
+        if let (Some(entry), Some(log)) = (self.entry.take(), &self.worker.shared.log) {
+            let told = log.tell(&entry.line(code, took, self.sent, self.received, self.fault, &self.watch));
+            if !told {
+                self.worker.cells.log_dropped.add(1);
+            }
+        }
+        self.watch.owes_nothing();
+        self.watch.enter(Phase::Idle, self.worker.limits().idle);
+    }
+}

@@ -1,0 +1,318 @@
+//! The life of a request, from its head to its answer: one function a phase, in the order of their running.
+//!
+//! guard → facts → find → the upstream head → an endpoint, a connection, the exchange, again where that is
+//! safe → the answer, whose body relays the rest (`relay`) and is recorded with its last byte (`record`).
+//! What faults lead to is not decided here but in `error` and `retry`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, Version};
+use hyper::body::Incoming;
+
+use super::answer;
+use super::connect::{Upstream, Wish, connect};
+use super::decide::{Decision, Verdict, decide};
+use super::error::{Failure, Fault, Sent};
+use super::ids::RequestId;
+use super::log::Entry;
+use super::record::Record;
+use super::relay::{Body, Broken, Relay};
+use super::retry::{idempotent, may_repeat};
+use super::tunnel::Tunnel;
+use super::upload::Upload;
+use super::upstream::{Exchange, Patience};
+use super::watch::Watch;
+use super::worker::Worker;
+use crate::routes::{Facts, Protocol};
+use crate::wire::body::Reader;
+use crate::wire::forward::{self, Peer};
+use crate::wire::framing::{RequestBody, ResponseBody};
+use crate::wire::guard::{Admission, Admitted, examine};
+use crate::wire::prefix::{Origin, Prefix};
+use crate::wire::request::Head as UpstreamHead;
+use crate::wire::response::{Asked, Head};
+
+/// Serves one request. An error closes the client's connection without an answer.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    watch: Rc<Watch>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Broken> {
+    let record = Record::begin(&worker, &watch);
+    let (mut parts, body) = request.into_parts();
+    let (mut record, plan) = match prepare(&worker, &watch, &parts, record) {
+        Prepared::Send(record, plan) => (record, plan),
+        Prepared::Answer(response) => return response,
+    };
+    let result = exchange(&worker, &watch, &mut record, &plan, &mut parts.headers, body).await;
+    worker.buffers.give_head(plan.head);
+    match result {
+        Ok((head, exchange)) => Ok(respond(record, head, exchange, parts.headers, &plan.rest)),
+        Err(failure) => refuse(record, failure.fault, Some(&plan.rest.decision)),
+    }
+}
+
+/// What the phases before the sending come to.
+enum Prepared {
+    Send(Record, Plan),
+    Answer(Result<Response<Body>, Broken>),
+}
+
+/// All that sending takes: nothing of it borrows the request, whose field map becomes the response's.
+struct Plan {
+    /// The upstream request head, as bytes; the same for every attempt.
+    head: Vec<u8>,
+    body: RequestBody,
+    /// Whether the request may be sent twice.
+    repeatable: bool,
+    asked: Asked,
+    rest: Rest,
+}
+
+/// What the answer asks for.
+struct Rest {
+    decision: Decision,
+    /// In path mode: what the client calls this place.
+    mount: Option<Box<Mount>>,
+    patience: Patience,
+}
+
+struct Mount {
+    prefix: String,
+    host: String,
+    port: Option<u16>,
+}
+
+/// Guard, facts, find, and the upstream head.
+fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Record) -> Prepared {
+    let admitted = match examine(parts, &worker.shared.terms) {
+        Ok(Admission::Route(admitted)) => admitted,
+        Ok(Admission::OurOptions) => return Prepared::Answer(Ok(answer::our_options(record))),
+        Err(refusal) => return Prepared::Answer(refuse(record, Fault::Refused(refusal), None)),
+    };
+    let id = RequestId::of(&admitted, &worker.chance);
+    note(worker, &mut record, parts, &admitted, &id);
+    let decision = match find(worker, watch, parts, &admitted) {
+        Verdict::Serve(decision) => decision,
+        Verdict::AddSlash(decision) => {
+            record.found(&decision.route, &decision.reason);
+            let response = answer::add_slash(record, &decision, &admitted.path, admitted.query);
+            return Prepared::Answer(Ok(response));
+        }
+        Verdict::Refuse(fault, decision) => {
+            if let Some(decision) = &decision {
+                record.found(&decision.route, &decision.reason);
+            }
+            return Prepared::Answer(refuse(record, fault, decision.as_ref()));
+        }
+    };
+    record.found(&decision.route, &decision.reason);
+    if decision.route.protocol == Protocol::H2c {
+        return Prepared::Answer(refuse(record, Fault::Protocol, Some(&decision)));
+    }
+    Prepared::Send(record, plan(worker, watch, parts, &admitted, id.as_str(), decision))
+}
+
+/// Which version, by the table that is in service at this instant.
+fn find(worker: &Worker, watch: &Watch, parts: &Parts, admitted: &Admitted<'_>) -> Verdict {
+    let peer = watch.peer.ip().to_canonical();
+    let client = if watch.trusted {
+        forward::client(&parts.headers, peer, |address| worker.shared.trusts(address))
+    } else {
+        peer
+    };
+    let facts = Facts {
+        method: &parts.method,
+        host: &admitted.host,
+        path: &admitted.path,
+        query: admitted.query,
+        headers: &parts.headers,
+        client,
+    };
+    worker.with_table(|table| decide(table, &facts))
+}
+
+/// The upstream request, written once.
+fn plan(
+    worker: &Worker,
+    watch: &Watch,
+    parts: &Parts,
+    admitted: &Admitted<'_>,
+    request_id: &str,
+    decision: Decision,
+) -> Plan {
+    let split = Prefix::split(&admitted.path, decision.prefix);
+    let mut head = worker.buffers.take_head();
+    UpstreamHead {
+        parts,
+        admitted,
+        path: split.map_or(&*admitted.path, |(_, path)| path),
+        query: admitted.query,
+        prefix: split.map(|(prefix, _)| prefix),
+        peer: Peer { address: &watch.peer_text, trusted: watch.trusted, scheme: worker.shared.terms.scheme },
+        request_id,
+        pseudonym: &worker.shared.terms.pseudonym,
+        version: &decision.route.version,
+    }
+    .write(&mut head);
+    let mount = split.map(|(prefix, _)| {
+        Box::new(Mount {
+            prefix: prefix.as_str().to_owned(),
+            host: admitted.host.clone().into_owned(),
+            port: admitted.port,
+        })
+    });
+    let limits = &decision.route.limits;
+    let patience = Patience {
+        response: limits.response.unwrap_or(worker.limits().response),
+        idle: limits.idle.unwrap_or(worker.limits().stream_idle),
+    };
+    Plan {
+        head,
+        body: admitted.body,
+        repeatable: admitted.body.is_empty() && idempotent(&parts.method),
+        asked: Asked { head: parts.method == Method::HEAD, websocket: admitted.websocket },
+        rest: Rest { decision, mount, patience },
+    }
+}
+
+/// Endpoint, connection, exchange; and once more, elsewhere, where that is safe and the budget allows.
+async fn exchange(
+    worker: &Rc<Worker>,
+    watch: &Watch,
+    record: &mut Record,
+    plan: &Plan,
+    fields: &mut HeaderMap,
+    body: Incoming,
+) -> Result<(Head, Exchange), Failure> {
+    let route = &plan.rest.decision.route;
+    let mut attempts = route.limits.retries.unwrap_or(1);
+    let mut wish = Wish { once: !plan.repeatable, new: false, avoid: None };
+    let mut upload = Upload::new(body, plan.body);
+    loop {
+        let upstream = connect(worker, route, wish, &mut attempts).await?;
+        record.attempted(&upstream);
+        let (endpoint, reused) = (upstream.load.slot().endpoint.id, upstream.reused);
+        let mut exchange = Exchange::new(upstream, worker.buffers.take(), upload.take());
+        let asked = exchange.ask(&plan.head, plan.asked, fields, watch, plan.rest.patience).await;
+        let failure = match asked {
+            Ok(head) => return Ok((head, exchange)),
+            Err(failure) => failure,
+        };
+        record.received = exchange.uploaded();
+        if failure.fault == Fault::Reset && !reused {
+            // A pooled connection may be closed for its age; a new one that is reset is a failure.
+            worker.failed(exchange.upstream.load.slot());
+        }
+        drop(exchange);
+        let again = failure.sent != Sent::Nothing && attempts > 0 && may_repeat(failure, plan.repeatable);
+        if !again || !worker.budget.take() {
+            return Err(failure);
+        }
+        attempts -= 1;
+        worker.cells.retried();
+        wish = Wish { new: true, avoid: Some(endpoint), ..wish };
+    }
+}
+
+/// The upstream's response, edited; its body as far as it is here, else relayed.
+fn respond(
+    mut record: Record,
+    head: Head,
+    mut exchange: Exchange,
+    mut fields: HeaderMap,
+    rest: &Rest,
+) -> Response<Body> {
+    record.answered(head.status.as_u16());
+    exchange.upstream.load.slot().worked();
+    if let Some(mount) = &rest.mount
+        && let Some(prefix) = Prefix::parse(&mount.prefix)
+    {
+        let scheme = record.worker.shared.terms.scheme;
+        prefix.give_back(&mut fields, &Origin { scheme, host: &mount.host, port: mount.port });
+    }
+    answer::mark(&mut fields, &rest.decision);
+    answer::sign(&mut fields, &record.worker);
+    exchange.buffer.advance(head.length);
+    let body = body(record, &head, exchange, rest.patience.idle);
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.version_mut() = Version::HTTP_11;
+    *response.headers_mut() = fields;
+    response
+}
+
+fn body(mut record: Record, head: &Head, mut exchange: Exchange, idle: Duration) -> Body {
+    let keep_alive = head.idle_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let whole = match head.body {
+        ResponseBody::Tunnel => return tunnel(record, exchange, idle),
+        ResponseBody::None => Some(0),
+        ResponseBody::Length(length) => usize::try_from(length).ok().filter(|n| *n <= exchange.buffer.len()),
+        ResponseBody::Chunked | ResponseBody::UntilClose => None,
+    };
+    match whole {
+        // An upload that goes on beside the answer needs somebody to move it.
+        Some(length) if exchange.upload.is_none() => {
+            let data = exchange.buffer.split_to(length).freeze();
+            record.received = exchange.uploaded();
+            exchange.end(&record.worker, head.reusable, keep_alive);
+            Body::whole(data, record)
+        }
+        Some(_) | None => {
+            let reader = Reader::new(head.body);
+            Body::Relay(Box::new(Relay::new(exchange, reader, record, head.reusable, keep_alive, idle)))
+        }
+    }
+}
+
+/// The upstream has switched protocols: its half waits until hyper has written the 101.
+fn tunnel(record: Record, mut exchange: Exchange, idle: Duration) -> Body {
+    let watch = Rc::clone(&record.watch);
+    let lead = Bytes::from(exchange.buffer.split());
+    let tunnel = Tunnel { upstream: exchange.upstream, lead, record, idle };
+    watch.tunnel.replace(Some(Box::new(tunnel)));
+    Body::Nothing
+}
+
+/// The page that tells what went wrong; none where nobody would hear it.
+fn refuse(record: Record, fault: Fault, decision: Option<&Decision>) -> Result<Response<Body>, Broken> {
+    answer::failed(record, fault, decision).map_err(|mut record| {
+        record.finish();
+        Broken(fault)
+    })
+}
+
+/// What only the access log asks for, if there is one.
+fn note(worker: &Worker, record: &mut Record, parts: &Parts, admitted: &Admitted<'_>, id: &RequestId<'_>) {
+    if worker.shared.log.is_none() {
+        return;
+    }
+    let text =
+        |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let target = match admitted.query {
+        Some(query) => format!("{}?{query}", admitted.path),
+        None => admitted.path.to_string(),
+    };
+    record.entry = Some(Box::new(Entry {
+        method: parts.method.to_string(),
+        host: admitted.host.to_string(),
+        target,
+        request_id: id.as_str().to_owned(),
+        agent: text(http::header::USER_AGENT).unwrap_or_default(),
+        ..Entry::default()
+    }));
+}
+
+impl Record {
+    /// An endpoint has been connected to for this request.
+    fn attempted(&mut self, upstream: &Upstream) {
+        if let Some(entry) = &mut self.entry {
+            entry.endpoint = Some(upstream.load.slot().endpoint.address);
+            entry.reused = upstream.reused;
+            entry.attempts += 1;
+        }
+    }
+}

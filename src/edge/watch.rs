@@ -1,0 +1,312 @@
+//! What a client's connection is doing, and since when: the numbers that the sweep looks at.
+//!
+//! Whoever works on the connection says what it waits for ([`Watch::enter`]); nobody reads a clock for it.
+//! The sweep stamps what it sees for the first time, and expires what it has seen for too long. Then it
+//! wakes the connection's task, which finds out by [`Watch::expired`]. It never acts on a socket itself.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use super::clock::millis;
+use super::limits::Limits;
+use super::tunnel::Tunnel;
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The first byte of a new connection.
+    Opening,
+    /// The rest of a head.
+    Head,
+    /// The next request, while hyper holds the connection.
+    Idle,
+    /// The next request, on the bare socket.
+    Parked,
+    /// A request is being decided, or a connection for it sought: others hold the time.
+    Deciding,
+    /// The client's next piece of body, or the upstream's taking it.
+    Upload,
+    /// The upstream's response head.
+    Response,
+    /// The upstream's next piece of body.
+    Relay,
+    /// Bytes of a tunnel, either way.
+    Tunnel,
+    /// The client's end, after our last answer.
+    Linger,
+}
+
+/// What the sweep tells a connection's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing to say.
+    None,
+    /// Idle for long enough: give the connection back to the bare socket.
+    Park,
+    /// The phase took too long.
+    Expired,
+    /// The client's body came too slowly.
+    SlowBody,
+    /// The client takes our bytes too slowly: end it without another word.
+    Cut,
+}
+
+/// A stretch of time in which a peer owes progress.
+#[derive(Debug, Default)]
+struct Progress {
+    active: Cell<bool>,
+    stamp: Cell<u64>,
+    bytes: Cell<u64>,
+}
+
+impl Progress {
+    fn begin(&self) {
+        if !self.active.replace(true) {
+            self.stamp.set(0);
+            self.bytes.set(0);
+        }
+    }
+
+    fn end(&self) {
+        self.active.set(false);
+    }
+
+    fn made(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get().saturating_add(bytes as u64));
+    }
+
+    /// Whether less came than the rate asks for, after the grace.
+    fn too_slow(&self, now: u64, limits: &Limits) -> bool {
+        if !self.active.get() {
+            return false;
+        }
+        if self.stamp.get() == 0 {
+            self.stamp.set(now);
+            return false;
+        }
+        let took = now.saturating_sub(self.stamp.get());
+        let owed = took.saturating_mul(u64::from(limits.progress_rate)) / 1000;
+        took > millis(limits.progress_grace) && self.bytes.get() < owed
+    }
+}
+
+/// One client's connection as the sweep sees it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// The peer of the socket.
+    pub(crate) peer: SocketAddr,
+    /// Its address as text, an IPv4-mapped one as IPv4.
+    pub(crate) peer_text: Box<str>,
+    /// Whether what it says of those before it is believed.
+    pub(crate) trusted: bool,
+    phase: Cell<Phase>,
+    limit: Cell<u64>,
+    /// When the sweep first saw the phase; 0 before.
+    stamp: Cell<u64>,
+    order: Cell<Order>,
+    waker: RefCell<Option<Waker>>,
+    write: Progress,
+    read: Progress,
+    /// Whether hyper has flushed all it was given.
+    flushed: Cell<bool>,
+    /// Whether the client has closed its side.
+    ended: Cell<bool>,
+    /// The upstream half of an upgrade, from the 101 until the connection's task takes it.
+    pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
+}
+
+impl Watch {
+    pub(crate) fn new(peer: SocketAddr, trusted: bool, limits: &Limits) -> Rc<Self> {
+        Rc::new(Self {
+            peer,
+            peer_text: peer.ip().to_canonical().to_string().into(),
+            trusted,
+            phase: Cell::new(Phase::Opening),
+            limit: Cell::new(millis(limits.head)),
+            stamp: Cell::new(0),
+            order: Cell::new(Order::None),
+            waker: RefCell::new(None),
+            write: Progress::default(),
+            read: Progress::default(),
+            flushed: Cell::new(true),
+            ended: Cell::new(false),
+            tunnel: RefCell::new(None),
+        })
+    }
+
+    /// The connection now waits for something else, or for the next piece of the same.
+    pub(crate) fn enter(&self, phase: Phase, limit: Duration) {
+        self.phase.set(phase);
+        self.limit.set(millis(limit));
+        self.touch();
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Time counts anew: a piece came.
+    pub(crate) fn touch(&self) {
+        self.stamp.set(0);
+        // What the sweep said of the piece before is no longer true.
+        self.obey(Order::Expired);
+    }
+
+    /// What the sweep has said; it is said once.
+    pub(crate) fn take_order(&self) -> Order {
+        self.order.replace(Order::None)
+    }
+
+    /// Takes the order if it is `order`.
+    pub(crate) fn obey(&self, order: Order) -> bool {
+        if self.order.get() == order {
+            self.order.set(Order::None);
+            return true;
+        }
+        false
+    }
+
+    /// Whether the phase took too long; said once.
+    pub(crate) fn expired(&self) -> bool {
+        self.obey(Order::Expired)
+    }
+
+    fn tell(&self, order: Order) {
+        self.order.set(order);
+        self.wake();
+    }
+
+    /// Has the connection's task look up.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// The task to wake when there is an order.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        match &*waker {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            Some(_) | None => *waker = Some(cx.waker().clone()),
+        }
+    }
+
+    /// Bytes of the client came to hyper.
+    pub(crate) fn received(&self, bytes: usize, head: Duration) {
+        if bytes == 0 {
+            self.ended.set(true);
+            return;
+        }
+        match self.phase.get() {
+            Phase::Opening | Phase::Idle => self.enter(Phase::Head, head),
+            Phase::Upload => self.read.made(bytes),
+            Phase::Head
+            | Phase::Parked
+            | Phase::Deciding
+            | Phase::Response
+            | Phase::Relay
+            | Phase::Tunnel
+            | Phase::Linger => {}
+        }
+    }
+
+    /// The client took bytes of ours.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.flushed.set(false);
+        self.write.made(bytes);
+        // A client that takes a response slowly keeps it alive; whether too slowly, `write` tells.
+        if self.phase.get() == Phase::Relay {
+            self.touch();
+        }
+    }
+
+    /// The client's socket refuses our bytes.
+    pub(crate) fn refused(&self) {
+        self.flushed.set(false);
+        self.write.begin();
+    }
+
+    /// All that hyper had is written.
+    pub(crate) fn flushed(&self) {
+        self.flushed.set(true);
+        self.write.end();
+    }
+
+    /// A request has begun.
+    pub(crate) fn begin_request(&self) {
+        self.enter(Phase::Deciding, Duration::MAX);
+    }
+
+    /// Whether the client has closed its side.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// The client owes its body from now on; `length` says whether its length is known, as only then is slow
+    /// progress held against it.
+    pub(crate) fn owes_body(&self, length: bool) {
+        if length {
+            self.read.begin();
+        }
+    }
+
+    /// The client owes nothing: its body is whole, or it is the upstream that does not take it.
+    pub(crate) fn owes_nothing(&self) {
+        self.read.end();
+    }
+
+    /// Whether the connection could be left to itself: nothing asked, nothing answered.
+    pub(crate) fn at_rest(&self) -> bool {
+        match self.phase.get() {
+            Phase::Idle => self.flushed.get(),
+            Phase::Parked => true,
+            Phase::Opening
+            | Phase::Head
+            | Phase::Deciding
+            | Phase::Upload
+            | Phase::Response
+            | Phase::Relay
+            | Phase::Tunnel
+            | Phase::Linger => false,
+        }
+    }
+
+    /// One look of the sweep: stamps what is new, tells the task what took too long.
+    pub(crate) fn look(&self, now: u64, limits: &Limits) {
+        if self.write.too_slow(now, limits) {
+            return self.tell(Order::Cut);
+        }
+        if self.read.too_slow(now, limits) {
+            self.read.end();
+            return self.tell(Order::SlowBody);
+        }
+        if self.stamp.get() == 0 {
+            return self.stamp.set(now);
+        }
+        let took = now.saturating_sub(self.stamp.get());
+        match self.phase.get() {
+            Phase::Deciding => {}
+            Phase::Idle => {
+                if took >= millis(limits.park) && self.flushed.get() {
+                    self.tell(Order::Park);
+                }
+            }
+            Phase::Opening
+            | Phase::Head
+            | Phase::Parked
+            | Phase::Upload
+            | Phase::Response
+            | Phase::Relay
+            | Phase::Tunnel
+            | Phase::Linger => {
+                if took >= self.limit.get() {
+                    self.tell(Order::Expired);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A worker: one thread, one runtime, and all that its requests share without locks.
+//!
+//! It takes in connections, sweeps twice a second, and leaves when told to. What it shares with other
+//! workers is in [`Shared`]: settings, the table, a few atomic numbers. It reads no request.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Cache};
+use http::HeaderValue;
+use hyper::server::conn::http1;
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::balance::Balance;
+use super::buffers::Buffers;
+use super::chance::Chance;
+use super::clock::Clock;
+use super::connection;
+use super::drain::Stage;
+use super::limits::Limits;
+use super::log::Log;
+use super::pool::{Slot, Slots};
+use super::retry::Budget;
+use super::watch::{Phase, Watch};
+use crate::meter::{Meter, RouteCells, WorkerCells};
+use crate::routes::{Route, Table};
+use crate::wire::guard::Terms;
+
+/// How often the sweep runs.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) terms: Terms,
+    pub(crate) trusted: Vec<IpNet>,
+    pub(crate) table: Arc<ArcSwap<Table>>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) log: Option<Log>,
+    /// Connections of clients, of all workers.
+    pub(crate) open: AtomicUsize,
+}
+
+impl Shared {
+    /// Whether what a peer says of those before it is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// A connection on its way to a worker.
+pub(crate) type Arrival = std::net::TcpStream;
+
+/// One worker.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cells: Arc<WorkerCells>,
+    pub(crate) slots: Slots,
+    pub(crate) budget: Budget,
+    pub(crate) chance: Chance,
+    pub(crate) buffers: Buffers,
+    pub(crate) http1: http1::Builder,
+    /// Our member of a response's `Via`.
+    pub(crate) via: HeaderValue,
+    /// For the requests that find no version.
+    pub(crate) unmatched: Arc<RouteCells>,
+    clock: Clock,
+    tick: Cell<usize>,
+    table: RefCell<Cache<Arc<ArcSwap<Table>>, Arc<Table>>>,
+    routes: RefCell<HashMap<usize, Arc<RouteCells>, foldhash::fast::FixedState>>,
+    guests: RefCell<Guests>,
+    /// Connections here, as the acceptor sees them.
+    load: Arc<AtomicUsize>,
+    closing: Cell<bool>,
+    /// Told when a connection ends while the process leaves.
+    gone: Notify,
+}
+
+/// The connections of a worker, for its sweep.
+#[derive(Debug, Default)]
+struct Guests {
+    seats: Vec<Option<Rc<Watch>>>,
+    free: Vec<usize>,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, load: Arc<AtomicUsize>) -> Rc<Self> {
+        let cells = shared.meter.worker();
+        let unmatched = cells.unmatched();
+        let mut http1 = http1::Builder::new();
+        // The sweep holds the deadlines; the field count is left at hyper's 100, since setting it costs
+        // an allocation a request.
+        http1.max_header_size(shared.limits.head_bytes);
+        let via = HeaderValue::try_from(format!("1.1 {}", shared.terms.pseudonym));
+        Rc::new(Self {
+            via: via.unwrap_or(HeaderValue::from_static("1.1 synkronic")),
+            table: RefCell::new(Cache::new(Arc::clone(&shared.table))),
+            shared,
+            cells,
+            slots: Slots::default(),
+            budget: Budget::default(),
+            chance: Chance::new(),
+            buffers: Buffers::default(),
+            http1,
+            unmatched,
+            clock: Clock::new(),
+            tick: Cell::new(0),
+            routes: RefCell::default(),
+            guests: RefCell::default(),
+            load,
+            closing: Cell::new(false),
+            gone: Notify::new(),
+        })
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// The worker's coarse time, in milliseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Whether the process leaves: answers say `Connection: close`.
+    pub(crate) fn closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    pub(crate) fn balance(&self) -> Balance<'_> {
+        Balance { slots: &self.slots, chance: &self.chance, now: self.now() }
+    }
+
+    /// Asks the table, which is read once a request.
+    pub(crate) fn with_table<T>(&self, ask: impl FnOnce(&Table) -> T) -> T {
+        ask(self.table.borrow_mut().load())
+    }
+
+    /// An endpoint refused or reset.
+    pub(crate) fn failed(&self, slot: &Slot) {
+        if slot.failed(self.now()) {
+            self.cells.ejections.add(1);
+        }
+    }
+
+    /// The cells of a version; made on its first request.
+    pub(crate) fn cells_of(&self, route: &Route) -> Arc<RouteCells> {
+        // The counter's address names the version as long as the cells hold it weakly: it is not given again.
+        let key = Arc::as_ptr(&route.in_flight).addr();
+        if let Some(cells) = self.routes.borrow().get(&key) {
+            return Arc::clone(cells);
+        }
+        let router = format!("{}/{}", route.namespace, route.router);
+        let cells = self.cells.route(router, route.version.to_string(), Arc::downgrade(&route.in_flight));
+        self.routes.borrow_mut().insert(key, Arc::clone(&cells));
+        cells
+    }
+
+    /// Takes in a connection; counted by the acceptor already.
+    fn welcome(self: &Rc<Self>, arrival: Arrival) {
+        let seat = self.seat(&arrival);
+        match (seat, TcpStream::from_std(arrival)) {
+            (Some(guest), Ok(stream)) => {
+                // Owned by this worker's runtime, which drops it when the worker ends.
+                tokio::task::spawn_local(connection::serve(guest, stream));
+            }
+            (Some(guest), Err(_)) => drop(guest),
+            (None, _) => self.left(),
+        }
+    }
+
+    fn seat(self: &Rc<Self>, arrival: &Arrival) -> Option<Guest> {
+        let peer = arrival.peer_addr().ok()?;
+        let trusted = self.shared.trusts(peer.ip().to_canonical());
+        let watch = Watch::new(peer, trusted, self.limits());
+        let mut guests = self.guests.borrow_mut();
+        let seat = guests.free.pop().unwrap_or(guests.seats.len());
+        match guests.seats.get_mut(seat) {
+            Some(empty) => *empty = Some(Rc::clone(&watch)),
+            None => guests.seats.push(Some(Rc::clone(&watch))),
+        }
+        self.cells.connections.add(1);
+        self.cells.connections_total.add(1);
+        Some(Guest { worker: Rc::clone(self), watch, seat })
+    }
+
+    /// A connection has ended.
+    fn left(&self) {
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Twice a second: deadlines, pools, budget, cells of versions that are gone.
+    fn sweep(&self) {
+        let now = self.clock.advance();
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        let mut parked = 0;
+        for watch in self.guests.borrow().seats.iter().flatten() {
+            watch.look(now, self.limits());
+            parked += u64::from(watch.phase() == Phase::Parked);
+        }
+        self.cells.parked.set(parked);
+        self.slots.sweep(now);
+        self.cells.upstream_idle.set(self.slots.waiting() as u64);
+        self.budget.turn(tick);
+        self.buffers.sweep();
+        // A worker without requests must not be what keeps an old table alive.
+        self.with_table(|_| ());
+        self.routes.borrow_mut().retain(|_, cells| cells.is_alive());
+        if tick.is_multiple_of(2) {
+            // mimalloc gives freed pages back a second later, but only when asked for a fresh one, which an
+            // idle worker never does; measured in bench/README.md.
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
+        }
+    }
+
+    fn close(&self) {
+        self.closing.set(true);
+        for watch in self.guests.borrow().seats.iter().flatten() {
+            watch.wake();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let guests = self.guests.borrow();
+        guests.seats.len() == guests.free.len()
+    }
+}
+
+/// A connection's place at its worker; dropping it leaves.
+pub(crate) struct Guest {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) watch: Rc<Watch>,
+    seat: usize,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut guests = self.worker.guests.borrow_mut();
+        if let Some(seat) = guests.seats.get_mut(self.seat) {
+            *seat = None;
+        }
+        guests.free.push(self.seat);
+        self.worker.cells.connections.sub(1);
+        self.worker.left();
+        if self.worker.closing() {
+            self.worker.gone.notify_one();
+        }
+    }
+}
+
+/// Runs a worker until it has left: what still runs then ends with the runtime.
+pub(crate) async fn run(
+    worker: Rc<Worker>,
+    mut arrivals: mpsc::Receiver<Arrival>,
+    mut stage: watch::Receiver<Stage>,
+) {
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut all_here = false;
+    let mut end = None;
+    loop {
+        if worker.closing() && all_here && worker.is_empty() {
+            return;
+        }
+        let until_end = async {
+            match end {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            arrival = arrivals.recv(), if !all_here => match arrival {
+                Some(arrival) => worker.welcome(arrival),
+                None => all_here = true,
+            },
+            _ = sweep.tick() => worker.sweep(),
+            changed = stage.changed() => {
+                let now = if changed.is_ok() { *stage.borrow_and_update() } else { Stage::Over };
+                match now {
+                    Stage::Serving | Stage::Leaving => {}
+                    Stage::Closing => {
+                        worker.close();
+                        end.get_or_insert(Instant::now() + worker.limits().drain_timeout);
+                    }
+                    Stage::Over => return,
+                }
+            }
+            () = worker.gone.notified(), if worker.closing() => {}
+            () = until_end => return,
+        }
+    }
+}
