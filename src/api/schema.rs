@@ -33,8 +33,8 @@ pub(super) const TOKEN: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 pub(super) const HEADER_NAME: &str = "^[!#$%&'*+.^`|~0-9A-Za-z-]+$";
 /// Any text without control characters.
 pub(super) const PRINTABLE: &str = r"^[^\x00-\x1f\x7f]+$";
-/// An address range.
-pub(super) const CIDR: &str = "^[0-9a-fA-F.:]+/[0-9]{1,3}$";
+/// An address range, or one address.
+pub(super) const CIDR: &str = "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
 /// A duration.
 pub(super) const DURATION: &str = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 /// How paths begin.
@@ -78,20 +78,33 @@ pub(super) const VERSION_IS_NOT_BASE: Rule = Rule {
 };
 
 pub(super) const SUBDOMAIN_SHAPE: Rule = Rule {
-    cel: "self == '' || (self.contains('{version}') && self.contains('{host}'))",
-    message: "must contain {version} and {host}, as \"{version}.{host}\"; \"\" turns subdomains off",
+    cel: r"self.matches(r'^([a-z0-9.-]*\{version\}[a-z0-9.-]+\{host\})?$')",
+    message: "must contain {version} and {host}, as \"{version}.{host}\" or \"{version}-{host}\"; \"\" turns \
+              subdomains off",
     field: "",
     holds: |value| {
         let text = value.as_str().unwrap_or_default();
-        text.is_empty() || (text.contains("{version}") && text.contains("{host}"))
+        let plain = |part: &str| part.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'));
+        let parts = text.strip_suffix("{host}").and_then(|text| text.split_once("{version}"));
+        let fits = |(before, between): (&str, &str)| plain(before) && plain(between) && !between.is_empty();
+        text.is_empty() || parts.is_some_and(fits)
     },
 };
 
 pub(super) const PATH_SHAPE: Rule = Rule {
-    cel: "self == '/{version}'",
-    message: "the one form of path is \"/{version}\"; leave it out to turn paths off",
+    cel: r"self.matches(r'^/([A-Za-z0-9._~-]+/)*\{version\}$')",
+    message: "write \"/{version}\", or the same behind literal segments, as \"/preview/{version}\"; leave it out \
+              to turn paths off",
     field: "",
-    holds: |value| value == "/{version}",
+    holds: |value| {
+        let text = value.as_str().unwrap_or_default();
+        let letter = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+        let segment = |segment: &str| !segment.is_empty() && segment.bytes().all(letter);
+        let before = text.strip_suffix("/{version}").map(|before| before.strip_prefix('/').unwrap_or(before));
+        before.is_some_and(|before| before.is_empty() || before.split('/').all(segment))
+            && text.starts_with('/')
+            && !text.starts_with("//")
+    },
 };
 
 pub(super) const PATH_NEEDS_VERSIONS: Rule = Rule {

@@ -39,6 +39,10 @@ impl Inventory {
             return Some(&holder.meta.key);
         }
         let mine = claim_order(router, host);
+        if let (false, ..) = mine {
+            // Its claim is written: a pattern that comes to read like the host later does not take it.
+            return None;
+        }
         parents(host).find_map(|(parent, at)| {
             let above = self.holder(&parent)?;
             let pattern = above.subdomain_pattern()?;

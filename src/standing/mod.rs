@@ -68,4 +68,6 @@ fn whole_second(time: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -6,13 +6,13 @@ use super::*;
 use crate::inventory::report::{CloneReport, RouteReport};
 use crate::inventory::{Edit, Finding, Object, names};
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 const NOON: &str = "2026-06-01T12:00:00Z";
 
-fn apply(inventory: &mut Inventory, values: impl IntoIterator<Item = Value>) {
+pub(super) fn apply(inventory: &mut Inventory, values: impl IntoIterator<Item = Value>) {
     let edits: Vec<Edit> = values
         .into_iter()
         .map(|value| Edit::Apply(Box::new(Object::read(value).unwrap().unwrap())))
@@ -174,7 +174,7 @@ fn a_base_that_is_gone_is_missed_and_remembered() {
 }
 
 /// Writes the statuses back as an API server would; tells whether any differed.
-fn feed_back(inventory: &mut Inventory, reports: &Reports, now: &str) -> bool {
+pub(super) fn feed_back(inventory: &mut Inventory, reports: &Reports, now: &str) -> bool {
     let statuses = decide(inventory, reports, &Settings::default(), at(now)).differing(inventory);
     let differed = !statuses.is_empty();
     let dpvs = statuses.dpvs.into_iter().map(|(key, status)| {

@@ -86,15 +86,15 @@ fn flaws_name_field_and_way_out() {
         (with("port", json!([1])), "spec.port: a number or text belongs here, not a list"),
         (
             with("subdomain", json!("{version}")),
-            "spec.subdomain: must contain {version} and {host}, as \"{version}.{host}\"; \"\" turns subdomains off",
+            "spec.subdomain: must contain {version} and {host}, as \"{version}.{host}\" or \"{version}-{host}\"; \"\" turns subdomains off",
         ),
         (
             with("path", json!("/{version}")),
             "spec.path: with `path`, `versions` must name the ids on offer by patterns with a literal beginning, as [\"version-*\"], so that no version can take the application's own paths",
         ),
         (
-            with("path", json!("/v/{version}")),
-            "spec.path: the one form of path is \"/{version}\"; leave it out to turn paths off",
+            with("path", json!("/v{version}")),
+            "spec.path: write \"/{version}\", or the same behind literal segments, as \"/preview/{version}\"; leave it out to turn paths off",
         ),
         (
             with("timeouts", json!({"idle": "1 minute"})),
@@ -125,8 +125,8 @@ fn flaws_name_field_and_way_out() {
             "spec.rules[0].match[0].paths[0].prefix: `checkout` does not fit: begin it with `/`",
         ),
         (
-            rule(json!({"clientCidrs": ["10.0.0.1"]})),
-            "spec.rules[0].match[0].clientCidrs[0]: `10.0.0.1` does not fit: write an address range, as `10.0.0.0/8` or `2001:db8::/32`",
+            rule(json!({"clientCidrs": ["office"]})),
+            "spec.rules[0].match[0].clientCidrs[0]: `office` does not fit: write an address range, as `10.0.0.0/8` or `2001:db8::/32`",
         ),
         (
             with("rules", json!([{"name": "a", "match": [{"methods": ["GET"]}]}])),

@@ -88,6 +88,44 @@ fn every_rule_in_a_schema_has_its_twin_and_every_twin_is_used() {
     assert_eq!(used.len(), RULES.len());
 }
 
+/// The patterns within CEL, beside what Rust says of the same texts.
+#[test]
+fn shapes_are_the_same_in_cel_and_in_rust() {
+    let texts = [
+        "",
+        "{version}",
+        "{host}",
+        "{version}.{host}",
+        "{version}-{host}",
+        "{version}{host}",
+        "{host}.{version}",
+        "v-{version}.x.{host}",
+        "{version}.{host}.x",
+        "{version} {host}",
+        "{version}.{version}.{host}",
+        "A{version}.{host}",
+        "/{version}",
+        "/preview/{version}",
+        "/a/b.c~/{version}",
+        "//{version}",
+        "/a//{version}",
+        "preview/{version}",
+        "/{version}/",
+        "/a b/{version}",
+        "/{version}/{version}",
+        "/v{version}",
+        "/",
+    ];
+    for rule in [SUBDOMAIN_SHAPE, PATH_SHAPE] {
+        let pattern =
+            rule.cel.strip_prefix("self.matches(r'").and_then(|cel| cel.strip_suffix("')")).unwrap();
+        let pattern = regex::Regex::new(pattern).unwrap();
+        for text in texts {
+            assert_eq!(pattern.is_match(text), (rule.holds)(&json!(text)), "{pattern} {text:?}");
+        }
+    }
+}
+
 #[test]
 fn definitions_carry_what_kubectl_shows() {
     let [dpv, router] = definitions();

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use crate::api::Judge;
 use crate::inventory::versions::Resolution;
-use crate::inventory::{Edit, Finding, Inventory, Key, Object, ObjectReference, Severity};
+use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, ObjectReference, Settings, Severity};
 use crate::local::manifests::{Manifest, Reading, Remark};
+use crate::routes;
+
+/// The reason of a warning that is about running pods, of which files have none.
+const OF_RUNNING_PODS: &str = "ActiveNotReady";
 
 /// The verdicts on all that was read.
 #[derive(Debug, Default)]
@@ -139,6 +143,9 @@ impl Bench {
                 findings.insert(finding.clone());
             }
         }
+        let compiled = routes::compile(&self.inventory, &Settings::default(), None, &Changes::default());
+        let findings_of_routes = compiled.reports.into_values().flat_map(|report| report.findings);
+        findings.extend(findings_of_routes.filter(|finding| finding.reason != OF_RUNNING_PODS));
         for finding in findings {
             self.note(finding);
         }
