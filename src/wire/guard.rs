@@ -214,6 +214,21 @@ impl<'r> Survey<'r> {
                 self.expect = Some(value);
             }
             header::VIA if names_pseudonym(value.as_bytes(), &terms.pseudonym) => return Err(Refusal::Loop),
+            // What most requests bring along, so that it passes without a look at its text.
+            header::ACCEPT
+            | header::ACCEPT_ENCODING
+            | header::ACCEPT_LANGUAGE
+            | header::AUTHORIZATION
+            | header::CACHE_CONTROL
+            | header::CONTENT_TYPE
+            | header::COOKIE
+            | header::IF_MODIFIED_SINCE
+            | header::IF_NONE_MATCH
+            | header::ORIGIN
+            | header::REFERER
+            | header::UPGRADE_INSECURE_REQUESTS
+            | header::USER_AGENT
+            | header::VIA => {}
             _ => self.other(name.as_str(), value)?,
         }
         Ok(())
@@ -222,7 +237,7 @@ impl<'r> Survey<'r> {
     /// Fields that the `http` crate has no constants for, and all that need no look.
     fn other(&mut self, name: &str, value: &'r HeaderValue) -> Result<(), Refusal> {
         // An alias: servers behind CGI-like interfaces read `X_Forwarded_For` as `X-Forwarded-For`.
-        if memchr::memchr(b'_', name.as_bytes()).is_some() {
+        if name.bytes().any(|b| b == b'_') {
             return Err(Refusal::FieldUnderscore);
         }
         if name == "x-request-id" {

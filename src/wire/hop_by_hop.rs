@@ -27,6 +27,12 @@ pub struct Options {
 impl Options {
     /// Takes in one `Connection` line.
     pub fn line(&mut self, value: &[u8]) {
+        // What nearly every message says that says anything.
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.count += 1;
+            self.keep_alive = true;
+            return;
+        }
         for option in options(value) {
             self.count += 1;
             if option.eq_ignore_ascii_case(b"close") {
@@ -58,10 +64,20 @@ fn line_names(line: &HeaderValue, name: &HeaderName) -> bool {
 }
 
 /// Whether an option of `Connection` takes the field `name` (lower-case) away.
-#[must_use]
-pub fn option_is(option: &[u8], name: &str) -> bool {
+fn option_is(option: &[u8], name: &str) -> bool {
     option.eq_ignore_ascii_case(name.as_bytes())
         && !matches!(name, "host" | "content-length" | "transfer-encoding")
+}
+
+/// Removes the fields that one `Connection` line names.
+pub(super) fn remove_named(fields: &mut HeaderMap, line: &[u8]) {
+    for option in options(line) {
+        if let Some(name) =
+            HeaderName::from_bytes(option).ok().filter(|name| option_is(option, name.as_str()))
+        {
+            fields.remove(name);
+        }
+    }
 }
 
 /// Whether the field ends at this hop whether or not `Connection` names it.

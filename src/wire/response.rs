@@ -211,20 +211,15 @@ fn parse_one(bytes: &[u8], asked: Asked, fields: &mut HeaderMap) -> Result<One, 
     };
     let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(ResponseFault::Syntax)?;
     let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
-    let survey = Survey::of(parsed.headers);
-    if survey.connection.count > MAX_OPTIONS {
-        return Err(ResponseFault::Syntax);
-    }
-    if code == StatusCode::SWITCHING_PROTOCOLS {
-        if !asked.websocket || !survey.switches_to_websocket(version) {
-            return Err(ResponseFault::Upgrade);
-        }
-    } else if code.is_informational() {
+    if code.is_informational() && code != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(One::Interim(length));
     }
+    let survey = Survey::fill(fields, bytes.get(..length).unwrap_or_default(), parsed.headers)?;
+    if code == StatusCode::SWITCHING_PROTOCOLS && !(asked.websocket && survey.switches_to_websocket(version))
+    {
+        return Err(ResponseFault::Upgrade);
+    }
     let head = survey.head(code, version, length, asked)?;
-    let bytes = bytes.get(..length).unwrap_or_default();
-    fill(fields, bytes, parsed.headers, &survey.connection)?;
     // What a GET would have been answered with; hyper sends it, and no body.
     if let (true, Some(length)) = (asked.head && code != StatusCode::NO_CONTENT, survey.framing.length()) {
         fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -247,30 +242,66 @@ struct Survey<'b> {
 }
 
 impl<'b> Survey<'b> {
-    fn of(headers: &[httparse::Header<'b>]) -> Self {
+    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass. The values in it are
+    /// slices of one copy of the head.
+    fn fill(
+        fields: &mut HeaderMap,
+        bytes: &[u8],
+        headers: &[httparse::Header<'b>],
+    ) -> Result<Self, ResponseFault> {
         let mut survey = Self::default();
+        fields.clear();
+        fields.reserve(headers.len());
+        let copy = Bytes::copy_from_slice(bytes);
+        let base = bytes.as_ptr() as usize;
         for field in headers {
-            let name = field.name;
-            // By length first: most fields are none of these.
-            match name.len() {
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                    survey.framing.transfer_encoding(field.value)
-                }
-                14 if name.eq_ignore_ascii_case("content-length") => {
-                    survey.framing.content_length(field.value)
-                }
-                10 if name.eq_ignore_ascii_case("connection") => survey.connection.line(field.value),
-                10 if name.eq_ignore_ascii_case("keep-alive") => {
-                    survey.idle_seconds = idle_seconds(field.value)
-                }
-                7 if name.eq_ignore_ascii_case("upgrade") => {
-                    survey.upgrades += 1;
-                    survey.upgrade_to_websocket = field.value.trim_ascii().eq_ignore_ascii_case(b"websocket");
-                }
-                _ => {}
+            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| ResponseFault::Syntax)?;
+            if survey.keeps(&name, field.value) {
+                // httparse hands out slices of `bytes`, so their addresses tell where in the copy they are.
+                let from = (field.value.as_ptr() as usize).wrapping_sub(base);
+                fields.append(name, value(&copy, from, field.value.len())?);
             }
         }
-        survey
+        if survey.connection.count > MAX_OPTIONS {
+            return Err(ResponseFault::Syntax);
+        }
+        if survey.connection.names {
+            for field in headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection")) {
+                hop_by_hop::remove_named(fields, field.value);
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Takes a field in; whether it goes on to the client.
+    fn keeps(&mut self, name: &HeaderName, value: &'b [u8]) -> bool {
+        match *name {
+            header::DATE
+            | header::SERVER
+            | header::CONTENT_TYPE
+            | header::CONTENT_ENCODING
+            | header::LAST_MODIFIED
+            | header::ETAG
+            | header::CACHE_CONTROL
+            | header::ACCEPT_RANGES
+            | header::VARY
+            | header::LOCATION
+            | header::SET_COOKIE => return true,
+            header::TRANSFER_ENCODING => self.framing.transfer_encoding(value),
+            header::CONTENT_LENGTH => self.framing.content_length(value),
+            header::CONNECTION => self.connection.line(value),
+            header::UPGRADE => {
+                self.upgrades += 1;
+                self.upgrade_to_websocket = value.trim_ascii().eq_ignore_ascii_case(b"websocket");
+            }
+            _ if hop_by_hop::is_fixed(name) => {
+                if name == "keep-alive" {
+                    self.idle_seconds = idle_seconds(value);
+                }
+            }
+            _ => return !name.as_str().starts_with("x-synkronic-"),
+        }
+        false
     }
 
     fn switches_to_websocket(&self, version: Version) -> bool {
@@ -324,45 +355,16 @@ fn idle_seconds(value: &[u8]) -> Option<u32> {
     })
 }
 
-/// Fills the map with the end-to-end fields. Their values are slices of one copy of the head.
-fn fill(
-    fields: &mut HeaderMap,
-    bytes: &[u8],
-    headers: &[httparse::Header<'_>],
-    connection: &Options,
-) -> Result<(), ResponseFault> {
-    fields.clear();
-    fields.reserve(headers.len());
-    let copy = Bytes::copy_from_slice(bytes);
-    let base = bytes.as_ptr() as usize;
-    for field in headers {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| ResponseFault::Syntax)?;
-        let ends_here = match name {
-            header::CONTENT_LENGTH => true,
-            _ => hop_by_hop::is_fixed(&name) || name.as_str().starts_with("x-synkronic-"),
-        };
-        if ends_here || (connection.names && is_named(headers, name.as_str())) {
-            continue;
-        }
-        // httparse hands out slices of `bytes`, so their addresses tell where in the copy they are.
-        let from = (field.value.as_ptr() as usize).wrapping_sub(base);
-        let value = if field.value.is_empty() {
-            Bytes::new()
-        } else if from.saturating_add(field.value.len()) <= copy.len() {
-            copy.slice(from..from + field.value.len())
-        } else {
-            return Err(ResponseFault::Syntax);
-        };
-        let value = HeaderValue::from_maybe_shared(value).map_err(|_| ResponseFault::Syntax)?;
-        fields.append(name, value);
-    }
-    Ok(())
-}
-
-/// Whether some `Connection` line names the field.
-fn is_named(headers: &[httparse::Header<'_>], name: &str) -> bool {
-    let lines = headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
-    lines.flat_map(|line| hop_by_hop::options(line.value)).any(|o| hop_by_hop::option_is(o, name))
+/// A field's value, as a slice of the copied head.
+fn value(copy: &Bytes, from: usize, length: usize) -> Result<HeaderValue, ResponseFault> {
+    let bytes = if length == 0 {
+        Bytes::new()
+    } else if from.saturating_add(length) <= copy.len() {
+        copy.slice(from..from + length)
+    } else {
+        return Err(ResponseFault::Syntax);
+    };
+    HeaderValue::from_maybe_shared(bytes).map_err(|_| ResponseFault::Syntax)
 }
 
 #[cfg(test)]
