@@ -23,6 +23,7 @@ pub mod authority;
 pub mod baggage;
 pub mod body;
 pub mod chunked;
+mod field_name;
 pub mod forward;
 pub mod framing;
 pub mod guard;

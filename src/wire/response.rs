@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
+use super::field_name;
 use super::framing::{self, Conflict, ResponseBody};
 use super::hop_by_hop::{self, MAX_OPTIONS, Options};
 
@@ -255,7 +256,7 @@ impl<'b> Survey<'b> {
         let copy = Bytes::copy_from_slice(bytes);
         let base = bytes.as_ptr() as usize;
         for field in headers {
-            let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| ResponseFault::Syntax)?;
+            let name = field_name::parse(field.name).map_err(|_| ResponseFault::Syntax)?;
             if survey.keeps(&name, field.value) {
                 // httparse hands out slices of `bytes`, so their addresses tell where in the copy they are.
                 let from = (field.value.as_ptr() as usize).wrapping_sub(base);
