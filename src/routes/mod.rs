@@ -7,6 +7,7 @@
 pub mod compile;
 mod condition;
 mod describe;
+pub mod explain;
 mod find;
 mod hosts;
 pub mod pages;
@@ -19,6 +20,7 @@ pub mod table;
 mod value;
 
 pub use compile::{Compiled, compile};
+pub use explain::{Described, Explanation};
 pub use pages::Page;
 pub use route::{Absence, Endpoint, Protocol, Route, RouteLimits};
 pub use table::{Caching, Choice, Facts, Outcome, Reason, Table};
