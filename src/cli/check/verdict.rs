@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::api::Judge;
 use crate::inventory::versions::Resolution;
 use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, ObjectReference, Settings, Severity};
@@ -113,7 +115,7 @@ impl Bench {
             });
         }
         if !verdict.is_rejected() {
-            match Object::read(manifest.value.clone()) {
+            match Object::read(as_created(&manifest)) {
                 Ok(Some(object)) => {
                     verdict.name = object.key().to_string();
                     let reference = ObjectReference { kind: object.kind(), key: object.key().clone() };
@@ -165,6 +167,15 @@ impl Bench {
             message: finding.message,
         });
     }
+}
+
+/// The object as an API server creates it: a status is no part of that.
+fn as_created(manifest: &Manifest) -> Value {
+    let mut value = manifest.value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("status");
+    }
+    value
 }
 
 fn name_of(manifest: &Manifest) -> String {

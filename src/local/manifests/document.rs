@@ -14,6 +14,9 @@ use super::{DOCUMENT_LIMIT, FILE_LIMIT};
 /// Nesting that no Kubernetes object comes near; it bounds the recursion below.
 const DEPTH_LIMIT: usize = 128;
 
+/// The most faults of one text: each costs a look over all of it.
+const FAULT_LIMIT: usize = 100;
+
 /// What a text holds.
 #[derive(Default)]
 pub(super) struct Stream {
@@ -32,7 +35,7 @@ type Fault = (u32, String);
 pub(super) fn stream(text: &str) -> Stream {
     let options = granit_parser::options! { emit_comments: false };
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader { parser, text, anchors: HashMap::new(), doubts: Vec::new() };
+    let mut reader = Reader { parser, text, anchors: HashMap::new(), anchored: 0, doubts: Vec::new() };
     let mut stream = Stream::default();
     loop {
         match reader.next_document() {
@@ -45,7 +48,12 @@ pub(super) fn stream(text: &str) -> Stream {
             Ok(None) => return stream,
             Err(fault) => {
                 reader.doubts.clear();
+                let line = fault.0;
                 stream.faults.push(fault);
+                if stream.faults.len() == FAULT_LIMIT {
+                    stream.faults.push((line, "so much is wrong here that the rest is not read".to_owned()));
+                    return stream;
+                }
                 if !matches!(reader.parser.proceed_next_document(), Ok(true)) {
                     return stream;
                 }
@@ -68,6 +76,8 @@ struct Reader<'text> {
     text: &'text str,
     /// Finished nodes that bear an anchor, by its number.
     anchors: HashMap<usize, Node>,
+    /// The size of all of them.
+    anchored: usize,
     doubts: Vec<Fault>,
 }
 
@@ -83,6 +93,7 @@ impl<'text> Reader<'text> {
     /// The next document; `None` at the end of the text.
     fn next_document(&mut self) -> Result<Option<(Value, Lines)>, Fault> {
         self.anchors.clear();
+        self.anchored = 0;
         let mut begin = 0;
         let mut root = None;
         while let Some((event, span)) = self.next()? {
@@ -125,6 +136,11 @@ impl<'text> Reader<'text> {
             other => return Err((at, format!("this is no YAML value ({other:?})"))),
         };
         if anchor != 0 {
+            // Kept besides, so anchors within anchors cost memory each time.
+            self.anchored = self.anchored.saturating_add(node.size);
+            if self.anchored > 2 * DOCUMENT_LIMIT {
+                return Err(too_large(at));
+            }
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)

@@ -180,6 +180,15 @@ fn a_billion_laughs_are_refused() {
 }
 
 #[test]
+fn hostile_texts_cost_little() {
+    let many = "[\n---\n".repeat(400_000);
+    assert_eq!(errors(&many).len(), 101);
+    let anchors: String = (0..100).map(|n| format!("&a{n} [")).collect();
+    let text = format!("apiVersion: v1\nkind: A\na: {anchors}{}", "x".repeat(500_000));
+    assert_eq!(errors(format!("{text}{}\n", "]".repeat(100))).len(), 1);
+}
+
+#[test]
 fn norway_stays_text_with_a_warning() {
     let reading = parse(
         "a.yaml",
