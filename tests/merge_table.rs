@@ -12,7 +12,12 @@
 //! Without the variable nothing is compared, and the test says so; with it, a document that cannot be read is
 //! a failure, never a pass.
 
-#![allow(clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

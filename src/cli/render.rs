@@ -1,12 +1,275 @@
-//! (being built)
+//! `synkronic render`: every object that the DeploymentVersions of some manifests would create, as YAML.
+//!
+//! It asks no cluster and changes nothing. The objects go to standard output, in the order of the plan; what
+//! is refused or doubtful goes to standard error, with file and line.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// (being built)
+use serde_json::Value;
+
+use crate::api::Judge;
+use crate::inventory::settings::OverlayRight;
+use crate::inventory::{Edit, Finding, Inventory, Object, ObjectReference, Settings};
+use crate::local::manifests::{self, Manifest, Reading};
+use crate::plan;
+
+/// Arguments of `synkronic render`.
 #[derive(clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Files and folders of manifests; `-` is standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// The scheme of the versions' addresses (SYNKRONIC_URL)
+    #[arg(long, value_enum, default_value_t = Scheme::Http, env = "SYNKRONIC_SCHEME")]
+    scheme: Scheme,
+    /// The port in the versions' addresses, where it is not the scheme's own
+    #[arg(long, env = "SYNKRONIC_PORT")]
+    port: Option<u16>,
+    /// What overlays may do although their base does not
+    #[arg(long, value_name = "RIGHT", value_delimiter = ',', env = "SYNKRONIC_ALLOW_OVERLAY")]
+    allow_overlay: Vec<OverlayRight>,
+}
 
-/// (being built)
-pub fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("this command is not built yet")
+/// How addresses begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Scheme {
+    /// http://
+    Http,
+    /// https://
+    Https,
+}
+
+/// Prints the objects; the exit code is 1 where a DeploymentVersion is refused or a document cannot be read.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let settings = Settings {
+        scheme: match arguments.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        },
+        port: arguments.port,
+        allowed_overlays: arguments.allow_overlay.into_iter().collect(),
+        ..Settings::default()
+    };
+    let rendered = render(manifests::read(&arguments.paths), &settings)?;
+    for (_, _, line) in &rendered.remarks {
+        eprintln!("{line}");
+    }
+    match std::io::stdout().lock().write_all(rendered.yaml.as_bytes()) {
+        // `render … | head` has what it wants.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
+    }
+    Ok(if rendered.refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Lines for people, by file and line.
+type Remarks = BTreeSet<(Arc<str>, u32, String)>;
+
+/// What manifests come to.
+struct Rendered {
+    yaml: String,
+    remarks: Remarks,
+    refused: bool,
+}
+
+fn render(reading: Reading, settings: &Settings) -> anyhow::Result<Rendered> {
+    let mut table = Table::default();
+    for error in &reading.errors {
+        table.refuse((error.source.clone(), error.line.unwrap_or(0), error.to_string()));
+    }
+    let judge = Judge::new();
+    for manifest in reading.manifests {
+        table.take(manifest, &judge);
+    }
+    let plan = plan::plan(&table.inventory, settings);
+    for finding in plan.reports.values().flat_map(|report| &report.findings) {
+        table.say(finding);
+    }
+    if plan.reports.is_empty() {
+        let line = "no DeploymentVersion is in these manifests: nothing to render".to_owned();
+        table.remarks.insert(("".into(), 0, line));
+    }
+    let yaml = yaml(plan.objects.iter().map(|desired| &*desired.object))?;
+    Ok(Rendered { yaml, remarks: table.remarks, refused: table.refused })
+}
+
+/// The objects read, and what is said about them.
+#[derive(Default)]
+struct Table {
+    inventory: Inventory,
+    manifests: BTreeMap<ObjectReference, Manifest>,
+    remarks: Remarks,
+    refused: bool,
+}
+
+impl Table {
+    fn refuse(&mut self, line: (Arc<str>, u32, String)) {
+        self.remarks.insert(line);
+        self.refused = true;
+    }
+
+    fn take(&mut self, manifest: Manifest, judge: &Judge) {
+        let flaws = judge.judge(&manifest.value).unwrap_or_default();
+        for flaw in &flaws {
+            self.refuse(sentence(&manifest, "", &flaw.field, &flaw.message));
+        }
+        if !flaws.is_empty() {
+            return;
+        }
+        match Object::read(manifest.value.clone()) {
+            Ok(Some(object)) => {
+                let reference = ObjectReference { kind: object.kind(), key: object.key().clone() };
+                self.manifests.insert(reference, manifest);
+                self.inventory.update([Edit::Apply(Box::new(object))]);
+            }
+            Ok(None) => {}
+            Err(error) => self.refuse(sentence(&manifest, "", "", &error.message)),
+        }
+    }
+
+    fn say(&mut self, finding: &Finding) {
+        let severity = if finding.is_rejection() { "" } else { "warning: " };
+        let line = match self.manifests.get(&finding.object) {
+            Some(manifest) => sentence(manifest, severity, &finding.field, &finding.message),
+            None => {
+                let line = format!("{severity}{}: {}: {}", finding.object, finding.field, finding.message);
+                ("".into(), 0, line)
+            }
+        };
+        self.remarks.insert(line);
+        self.refused |= finding.is_rejection();
+    }
+}
+
+/// `file:line: Kind namespace/name: field: message`, with what it is sorted by.
+fn sentence(manifest: &Manifest, severity: &str, field: &str, message: &str) -> (Arc<str>, u32, String) {
+    let line = manifest.line_of(field);
+    let sentence = format!(
+        "{}:{line}: {severity}{} {}/{}: {field}{}{message}",
+        manifest.source,
+        manifest.kind(),
+        manifest.namespace().unwrap_or("default"),
+        manifest.name().unwrap_or("?"),
+        if field.is_empty() { "" } else { ": " },
+    );
+    (manifest.source.clone(), line, sentence)
+}
+
+/// Objects as a stream of YAML documents, each behind its own `---`.
+fn yaml<'v>(objects: impl Iterator<Item = &'v Value>) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for object in objects {
+        text.push_str("---\n");
+        text.push_str(&document(object)?);
+    }
+    Ok(text)
+}
+
+/// One YAML document. Text that reads as something else (`"1"`, `"true"`, `"no"`, in YAML 1.1 too, which
+/// kubectl reads) is quoted; long lines are not folded, so that a search finds them.
+fn document(object: &Value) -> anyhow::Result<String> {
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    let mut text = serde_saphyr::to_string_with_options(object, options)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read_back(text: &str) -> Vec<Value> {
+        let reading = manifests::parse("-", text.as_bytes());
+        assert_eq!(reading.errors, []);
+        reading.manifests.into_iter().map(|manifest| manifest.value).collect()
+    }
+
+    #[test]
+    fn text_that_looks_like_something_else_is_quoted() {
+        for text in [
+            "1",
+            "0x1F",
+            "0644",
+            "1e3",
+            "1_000",
+            "12:30:45",
+            "true",
+            "no",
+            "Off",
+            "y",
+            "null",
+            "~",
+            "",
+            "2026-01-01",
+            ".5",
+            "+1",
+            "-",
+            "*a",
+            "&a",
+            "!x",
+            "@a",
+            "%a",
+            "# no",
+            "a: b",
+            " a",
+            "a ",
+            "[",
+            "{}",
+            "<<",
+            "=",
+            "|",
+            "\u{feff}",
+            "\u{85}",
+            "---",
+            "...",
+        ] {
+            let printed = document(&json!({ "v": text })).unwrap();
+            let quoted = printed.trim_start_matches("v:").trim_start().starts_with(['"', '\'']);
+            assert!(quoted, "{text:?} is printed as {printed:?}");
+        }
+    }
+
+    #[test]
+    fn scripts_stay_readable() {
+        let script = "#!/bin/sh\nset -e\n  exec \"$@\"\n";
+        assert!(document(&json!({ "args": [script] })).unwrap().contains("  exec \"$@\"\n"));
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![".*", "[ \n\t#:a'\"|>-]{0,12}", "[0-9.eE+_:x-]{1,6}", "(?s).{0,200}"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                proptest::collection::btree_map(".{0,8}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_printed_reads_back_the_same(values in proptest::collection::vec(value(), 1..3)) {
+            let objects: Vec<Value> =
+                values.into_iter().map(|value| json!({"apiVersion": "v1", "kind": "X", "spec": value})).collect();
+            let text = yaml(objects.iter()).unwrap();
+            prop_assert_eq!(read_back(&text), objects, "{}", text);
+        }
+    }
 }

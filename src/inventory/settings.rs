@@ -31,6 +31,35 @@ pub enum OverlayRight {
     Privileged,
 }
 
+impl OverlayRight {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] =
+        [Self::ServiceAccount, Self::HostPath, Self::HostNamespace, Self::Capability, Self::Privileged];
+
+    /// The word that `--allow-overlay` takes for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ServiceAccount => "service-account",
+            Self::HostPath => "host-path",
+            Self::HostNamespace => "host-namespace",
+            Self::Capability => "capability",
+            Self::Privileged => "privileged",
+        }
+    }
+}
+
+impl std::str::FromStr for OverlayRight {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|right| right.as_str() == text).ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            format!("`{text}` is no right of an overlay; there are {all}")
+        })
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self { scheme: "http", port: None, allow_loopback: false, allowed_overlays: BTreeSet::new() }

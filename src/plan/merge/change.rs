@@ -31,6 +31,28 @@ pub(super) struct Fields {
     pub members: BTreeMap<String, Change>,
 }
 
+impl Fields {
+    /// Whether the field at this path, of maps and keyed lists, gets a value.
+    pub fn sets(&self, path: &[&str]) -> bool {
+        let Some((name, rest)) = path.split_first() else { return true };
+        self.members.get(*name).is_some_and(|change| change.sets(rest))
+    }
+}
+
+impl Change {
+    fn sets(&self, path: &[&str]) -> bool {
+        match (self, path.split_first()) {
+            (Self::Remove, _) => false,
+            (_, None) => true,
+            (Self::Fields(fields), Some(_)) => fields.sets(path),
+            (Self::List(List { items: Items::Keyed { items, .. }, .. }), Some((key, rest))) => {
+                items.iter().any(|item| key_text(&item.key) == *key && item.change.sets(rest))
+            }
+            (Self::Set(_) | Self::List(_), Some(_)) => false,
+        }
+    }
+}
+
 /// What happens to a list.
 #[derive(Debug, Clone)]
 pub(super) struct List {

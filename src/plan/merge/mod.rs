@@ -102,6 +102,12 @@ impl Overlay {
     pub fn apply(&self, base: Value) -> Result<Applied, Vec<Fault>> {
         apply::overlay(&self.0, base)
     }
+
+    /// Whether the overlay gives the field at this path a value; an element of a list stands for its key.
+    #[must_use]
+    pub fn sets(&self, path: &[&str]) -> bool {
+        self.0.sets(path)
+    }
 }
 
 /// Reads an overlay and lays it onto a base's `spec`.

@@ -1,0 +1,352 @@
+//! One version: its base, its overlay, and the objects they come to.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::follow::{Stages, follow};
+use super::labels::Catcher;
+use super::merge::{Fault, Overlay, RemovePath, Root, remove};
+use super::{json as steps, pods, rights, selection, service, strip};
+use crate::api::names as api_names;
+use crate::inventory::object::{DeploymentFacts, VersionFacts};
+use crate::inventory::selector::Labels;
+use crate::inventory::versions::Resolved;
+use crate::inventory::{Finding, Inventory, Kind, ObjectReference, Settings, names};
+
+/// What a version comes to.
+pub(super) struct Clone {
+    /// In the order of creation.
+    pub objects: Vec<(ObjectReference, Value)>,
+    /// Warnings.
+    pub findings: Vec<Finding>,
+}
+
+/// A version while it is made.
+pub(super) struct Subject<'i> {
+    pub dpv: &'i VersionFacts,
+    pub base: &'i DeploymentFacts,
+    pub resolved: &'i Resolved,
+    /// The value of `kyaninus.com/dpv`.
+    pub hash: String,
+}
+
+impl Subject<'_> {
+    pub fn rejected(
+        &self,
+        reason: &'static str,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding::rejected(self.dpv.reference(), reason, field, message)
+    }
+
+    pub fn warning(
+        &self,
+        reason: &'static str,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding::warning(self.dpv.reference(), reason, field, message)
+    }
+
+    /// Faults of an overlay as findings on the field that holds it.
+    pub fn faults(&self, field: &str, faults: Vec<Fault>) -> Vec<Finding> {
+        let refused =
+            |fault: Fault| self.rejected("InvalidOverlay", below(field, &fault.path), fault.message);
+        faults.into_iter().map(refused).collect()
+    }
+
+    /// Notes on an overlay as warnings on the field that holds it.
+    pub fn notes(&self, field: &str, notes: Vec<Fault>) -> Vec<Finding> {
+        let warned = |note: Fault| self.warning("OverlayDoubtful", below(field, &note.path), note.message);
+        notes.into_iter().map(warned).collect()
+    }
+}
+
+fn below(field: &str, path: &str) -> String {
+    let joint = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+    format!("{field}{joint}{path}")
+}
+
+/// Works out one version.
+///
+/// # Errors
+/// Why nothing is wanted for it.
+pub(super) fn clone(
+    inventory: &Inventory,
+    settings: &Settings,
+    dpv: &VersionFacts,
+    resolved: &Resolved,
+    catchers: &[Catcher],
+) -> Result<Clone, Vec<Finding>> {
+    let Some(base) = inventory.deployments.get(&resolved.base).filter(|_| resolved.base_present) else {
+        let message = format!(
+            "the base Deployment `{}` is gone; what runs of this version stays as it is until the base is back",
+            resolved.base.name
+        );
+        return Err(vec![Finding::rejected(dpv.reference(), "BaseNotFound", "spec.name", message)]);
+    };
+    let hash = names::dpv_label(&dpv.meta.key.name);
+    let subject = Subject { dpv, base, resolved, hash };
+    let mut warnings = Vec::new();
+    let overlays = Overlays::read(&subject)?;
+    let mut spec = overlays.deployment(&subject, &mut warnings)?;
+    check_rights(&subject, settings, &spec)?;
+    let chosen = selection::choose(&subject, &overlays, &spec, catchers, &mut warnings)?;
+    let asked = pod_labels(&spec);
+    follow(
+        &mut spec,
+        &dpv.meta.key.namespace,
+        &Stages { base: &base.pod_labels, asked: &asked, chosen: &chosen.labels },
+    );
+    pods::label(&mut spec, &chosen.labels, &subject.hash);
+    if let Some(build) = dpv.meta.annotations.get(api_names::ANNOTATION_BUILD) {
+        pods::annotate(&mut spec, api_names::ANNOTATION_BUILD, build);
+    }
+    let urls = inventory.urls_of(&resolved.base, &resolved.version, settings);
+    let url = urls.first().map(String::as_str);
+    pods::equip(&mut spec, resolved.version.as_str(), url, overlays.deployment.as_ref());
+    set_replicas(&mut spec, dpv.spec.suspend);
+    selection::watch_the_old(inventory, &subject, catchers, &mut warnings);
+    selection::watch_policies(inventory, &subject, &chosen.labels, &mut warnings);
+
+    let mut objects = Vec::new();
+    for found in service::wanted(inventory, &subject)? {
+        let name = names::service(&found.meta.key.name, &resolved.version);
+        let overlay = overlays.service.as_ref();
+        let object = service::clone(&subject, found, &name, overlay, &chosen.labels, &mut warnings)?;
+        objects.push((Kind::Service, name, object));
+    }
+    if objects.is_empty() {
+        warnings.push(no_service(&subject));
+    }
+    objects.sort_by(|a, b| a.1.cmp(&b.1));
+    objects.push((Kind::Deployment, resolved.deployment.to_string(), deployment(&subject, spec)));
+    let named = |(kind, name, object): (Kind, String, Value)| {
+        (ObjectReference { kind, key: dpv.meta.key.sibling(name) }, object)
+    };
+    warnings.sort();
+    warnings.dedup();
+    Ok(Clone { objects: objects.into_iter().map(named).collect(), findings: warnings })
+}
+
+fn no_service(subject: &Subject<'_>) -> Finding {
+    let name = &subject.base.meta.key.name;
+    let (field, message) = match &subject.dpv.spec.services {
+        Some(_) => ("spec.services", "it clones no Service, so no route can lead to it".to_owned()),
+        None => (
+            "spec.services",
+            format!(
+                "no Service selects the pods of the base `{name}`, so no route can lead to this version; create one"
+            ),
+        ),
+    };
+    subject.warning("NoService", field, message)
+}
+
+/// The parts of a DeploymentVersion that change its base, read.
+pub(super) struct Overlays {
+    pub deployment: Option<Overlay>,
+    pub service: Option<Overlay>,
+    remove: Vec<RemovePath>,
+}
+
+impl Overlays {
+    /// Reads them all, so that every fault is told at once.
+    fn read(subject: &Subject<'_>) -> Result<Self, Vec<Finding>> {
+        let spec = &subject.dpv.spec;
+        let mut findings = Vec::new();
+        let mut overlay = |root, field, map: &Option<serde_json::Map<String, Value>>| match map {
+            None => None,
+            Some(map) => Overlay::parse(root, map)
+                .map_err(|faults| findings.extend(subject.faults(field, faults)))
+                .ok(),
+        };
+        let deployment = overlay(Root::Deployment, "spec.deploymentSpec", &spec.deployment_spec);
+        let service = overlay(Root::Service, "spec.serviceSpec", &spec.service_spec);
+        let mut paths = Vec::new();
+        for (index, text) in spec.remove.iter().enumerate() {
+            match RemovePath::parse(Root::Deployment, text) {
+                Ok(path) => paths.push(path),
+                Err(fault) => findings.push(subject.rejected(
+                    "InvalidOverlay",
+                    format!("spec.remove[{index}]"),
+                    fault.to_string(),
+                )),
+            }
+        }
+        if findings.is_empty() { Ok(Self { deployment, service, remove: paths }) } else { Err(findings) }
+    }
+
+    /// The base's spec with the overlay on it and the removed paths out of it.
+    fn deployment(&self, subject: &Subject<'_>, warnings: &mut Vec<Finding>) -> Result<Value, Vec<Finding>> {
+        let mut spec = strip::deployment_spec(subject.base.spec());
+        if steps::list(&spec, "/template/spec/containers").next().is_none() {
+            let name = &subject.base.meta.key.name;
+            let message = format!("the base Deployment `{name}` has no containers; correct it");
+            return Err(vec![subject.rejected("BaseInvalid", "spec.name", message)]);
+        }
+        if let Some(overlay) = &self.deployment {
+            let applied =
+                overlay.apply(spec).map_err(|faults| subject.faults("spec.deploymentSpec", faults))?;
+            warnings.extend(subject.notes("spec.deploymentSpec", applied.notes));
+            spec = applied.spec;
+            self.keep_one_account_name(&mut spec);
+        }
+        for (index, path) in self.remove.iter().enumerate() {
+            let field = format!("spec.remove[{index}]");
+            match remove(&mut spec, std::slice::from_ref(path)) {
+                Ok(notes) => {
+                    let warned =
+                        |note: Fault| subject.warning("NothingToRemove", field.clone(), note.to_string());
+                    warnings.extend(notes.into_iter().map(warned));
+                }
+                Err(faults) => {
+                    let refused =
+                        |fault: Fault| subject.rejected("InvalidOverlay", field.clone(), fault.to_string());
+                    return Err(faults.into_iter().map(refused).collect());
+                }
+            }
+        }
+        if let Some(Value::Object(metadata)) = spec.pointer_mut("/template/metadata") {
+            // The API server keeps no empty map, and a comparison with what it keeps must not differ.
+            metadata.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+        }
+        if steps::list(&spec, "/template/spec/containers").next().is_none() {
+            let message = "the overlay leaves no container; keep at least one";
+            return Err(vec![subject.rejected("InvalidOverlay", "spec.deploymentSpec", message)]);
+        }
+        Ok(spec)
+    }
+
+    /// `serviceAccount` is the old name of `serviceAccountName`: a live base has both, an overlay only one.
+    fn keep_one_account_name(&self, spec: &mut Value) {
+        let fields = ["serviceAccountName", "serviceAccount"];
+        let is_set = |field: &&str| {
+            let overlay = self.deployment.as_ref();
+            overlay.is_some_and(|overlay| overlay.sets(&["template", "spec", field]))
+        };
+        let set: Vec<&str> = fields.into_iter().filter(is_set).collect();
+        if let ([_], Some(Value::Object(pod))) = (set.as_slice(), spec.pointer_mut("/template/spec")) {
+            for field in fields.into_iter().filter(|field| !set.contains(field)) {
+                pod.remove(field);
+            }
+        }
+    }
+
+    /// The keys of pod labels that the overlay sets.
+    pub fn label_keys(&self, asked: &Labels) -> BTreeSet<String> {
+        let sets = |key: &&String| {
+            let overlay = self.deployment.as_ref();
+            overlay.is_some_and(|overlay| overlay.sets(&["template", "metadata", "labels", key]))
+        };
+        asked.keys().filter(sets).cloned().collect()
+    }
+}
+
+/// Refuses rights that the base doesn't have, and volumes that the base writes.
+fn check_rights(subject: &Subject<'_>, settings: &Settings, spec: &Value) -> Result<(), Vec<Finding>> {
+    let base = subject.base.spec();
+    let mut findings: Vec<Finding> = rights::gains(base, spec, &settings.allowed_overlays)
+        .into_iter()
+        .map(|gain| {
+            let message = format!(
+                "the overlay asks for {}, which the base `{}` doesn't have; give it to the base, or have an \
+                 administrator allow it with `--allow-overlay {}`",
+                gain.what,
+                subject.base.meta.key.name,
+                gain.right.as_str()
+            );
+            subject.rejected("OverlayNotAllowed", format!("spec.deploymentSpec.{}", gain.path), message)
+        })
+        .collect();
+    let shares = subject.dpv.meta.annotations.get(api_names::ANNOTATION_SHARE_VOLUMES);
+    if shares.is_none_or(|value| value != "true") {
+        findings.extend(rights::shared_claims(base, spec).into_iter().map(|(volume, claim)| {
+            let message = format!(
+                "the volume `{volume}` claims `{claim}`, which the base writes too, and two versions writing one \
+                 volume is how data is lost; give the version another volume in the overlay (as `emptyDir: {{}}`), \
+                 or annotate it `{}: \"true\"`",
+                api_names::ANNOTATION_SHARE_VOLUMES
+            );
+            let field = format!("spec.deploymentSpec.template.spec.volumes[{volume}]");
+            subject.rejected("SharedVolume", field, message)
+        }));
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+pub(super) fn pod_labels(spec: &Value) -> Labels {
+    let labels = spec.pointer("/template/metadata/labels").and_then(Value::as_object);
+    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    labels.into_iter().flatten().filter_map(text).collect()
+}
+
+/// The overlay's replicas, else one; none while the version is suspended.
+fn set_replicas(spec: &mut Value, suspended: bool) {
+    let spec = steps::map_at(spec, &[]);
+    if suspended {
+        spec.insert("replicas".to_owned(), 0.into());
+    } else {
+        spec.entry("replicas").or_insert_with(|| 1.into());
+    }
+}
+
+/// The labels by which everything of a version, pods too, is found.
+pub(super) fn own_labels(subject: &Subject<'_>) -> Labels {
+    Labels::from([
+        (api_names::LABEL_BASE.to_owned(), names::fitted(&subject.base.meta.key.name)),
+        (api_names::LABEL_VERSION.to_owned(), subject.resolved.version.to_string()),
+        (api_names::LABEL_DPV.to_owned(), subject.hash.clone()),
+    ])
+}
+
+fn deployment(subject: &Subject<'_>, spec: Value) -> Value {
+    let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec});
+    let meta = &subject.base.meta;
+    let labels = strip::labels(&meta.labels);
+    add_metadata(
+        &mut object,
+        subject,
+        &subject.resolved.deployment,
+        labels,
+        strip::annotations(&meta.annotations),
+    );
+    object
+}
+
+/// Gives an object its name, its labels and its owner.
+pub(super) fn add_metadata(
+    object: &mut Value,
+    subject: &Subject<'_>,
+    name: &str,
+    mut labels: Labels,
+    annotations: Labels,
+) {
+    labels.extend(own_labels(subject));
+    labels.insert(api_names::LABEL_MANAGED_BY.to_owned(), api_names::MANAGER.to_owned());
+    let dpv = &subject.dpv.meta;
+    let mut owner = json!({
+        "apiVersion": api_names::API_VERSION,
+        "kind": "DeploymentVersion",
+        "name": &*dpv.key.name,
+        "controller": true,
+        "blockOwnerDeletion": true,
+    });
+    let mut metadata = json!({
+        "name": name,
+        "namespace": &*dpv.key.namespace,
+        "labels": labels,
+    });
+    if let (Some(uid), Some(owner)) = (&dpv.uid, owner.as_object_mut()) {
+        owner.insert("uid".to_owned(), uid.as_str().into());
+    }
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.insert("ownerReferences".to_owned(), Value::Array(vec![owner]));
+        if !annotations.is_empty() {
+            metadata.insert("annotations".to_owned(), json!(annotations));
+        }
+    }
+    steps::map_at(object, &[]).insert("metadata".to_owned(), metadata);
+}

@@ -1,0 +1,223 @@
+//! The labels of a version's pods: as near to the base's as can be, yet caught by nothing that selects the
+//! base's pods.
+//!
+//! A selector is a subset match, so that adding a label hides a pod from no one: for each selector that would
+//! catch the version's pods, at least one label it asks for has to read otherwise (or, for `Exists`, to go).
+//! The smallest set of keys that does so for all of them is taken. A value `shop` becomes `shop-version-2`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::api::{VersionId, names as api_names};
+use crate::inventory::names::{fitted, hash8};
+use crate::inventory::selector::{Labels, Selector};
+use crate::inventory::{Inventory, Kind, ObjectReference};
+
+/// Something that selects pods.
+#[derive(Debug, Clone)]
+pub(super) struct Catcher {
+    pub who: ObjectReference,
+    pub selector: Selector,
+}
+
+impl Catcher {
+    /// Whether a version whose pods it catches may not run. A NetworkPolicy does no harm: its own copies are
+    /// to confine the version's pods, but until then it may.
+    fn is_harmful(&self) -> bool {
+        self.who.kind != Kind::NetworkPolicy
+    }
+
+    /// Whether it selects these pods by something they have.
+    pub fn catches(&self, labels: &Labels) -> bool {
+        !self.selector.is_empty() && self.selector.matches(labels)
+    }
+}
+
+/// Everything in a namespace that selects pods, but what Synkronic made itself. An autoscaler counts the pods
+/// that its Deployment selects, and stands for itself no further.
+pub(super) fn catchers(inventory: &Inventory, namespace: &str) -> Vec<Catcher> {
+    let who = |kind, key: &crate::inventory::Key| ObjectReference { kind, key: key.clone() };
+    let services = inventory.services.of_namespace(namespace).filter(|it| !it.is_clone()).filter_map(|it| {
+        let selector = Selector::by_labels(it.selector.as_ref()?);
+        Some(Catcher { who: who(Kind::Service, &it.meta.key), selector })
+    });
+    let deployments = inventory
+        .deployments
+        .of_namespace(namespace)
+        .filter(|it| !it.is_clone())
+        .map(|it| Catcher { who: who(Kind::Deployment, &it.meta.key), selector: it.selector.clone() });
+    let budgets = inventory.disruption_budgets.of_namespace(namespace).filter_map(|it| {
+        Some(Catcher { who: who(Kind::PodDisruptionBudget, &it.meta.key), selector: it.selector.clone()? })
+    });
+    let policies = inventory
+        .network_policies
+        .of_namespace(namespace)
+        .map(|it| Catcher { who: who(Kind::NetworkPolicy, &it.meta.key), selector: it.pod_selector.clone() });
+    services.chain(deployments).chain(budgets).chain(policies).collect()
+}
+
+/// The labels chosen for a version's pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub labels: Labels,
+    /// Keys whose value, or presence, differs from what was asked for.
+    pub changed: BTreeSet<String>,
+}
+
+/// Chooses the labels of a version's pods.
+///
+/// `asked` is what the base and the overlay come to, with Synkronic's own labels; `overlays` are the keys that
+/// the overlay sets itself, which change last.
+///
+/// # Errors
+/// What would catch the pods whatever is changed.
+pub(super) fn choose<'c>(
+    catchers: &'c [Catcher],
+    asked: &Labels,
+    overlays: &BTreeSet<String>,
+    version: &VersionId,
+    dpv: &str,
+) -> Result<Chosen, Vec<&'c Catcher>> {
+    let caught: Vec<&Catcher> = catchers.iter().filter(|catcher| catcher.catches(asked)).collect();
+    let escapes: Vec<Escape> = caught.iter().map(|catcher| Escape::of(&catcher.selector, asked)).collect();
+    let held: Vec<&Catcher> = caught
+        .iter()
+        .zip(&escapes)
+        .filter(|(catcher, escape)| escape.by_drop.is_empty() && catcher.is_harmful())
+        .map(|(catcher, _)| *catcher)
+        .collect();
+    if !held.is_empty() {
+        return Err(held);
+    }
+    let escapes: Vec<Escape> = escapes.into_iter().filter(|escape| !escape.by_drop.is_empty()).collect();
+    let keys = smallest(&escapes, overlays);
+    // A value that is somebody else's already is told apart by a hash.
+    for salt in [String::new(), format!("-{}", hash8(dpv))] {
+        let chosen = changed(asked, &keys, version, &salt);
+        let caught: Vec<&Catcher> =
+            catchers.iter().filter(|it| it.is_harmful() && it.catches(&chosen.labels)).collect();
+        if caught.is_empty() {
+            return Ok(chosen);
+        }
+        if !salt.is_empty() {
+            return Err(caught);
+        }
+    }
+    Err(caught)
+}
+
+/// How a pod escapes one selector.
+#[derive(Debug, Default)]
+struct Escape {
+    /// Any of these keys with another value.
+    by_change: BTreeSet<String>,
+    /// Any of these keys gone; holds `by_change` too.
+    by_drop: BTreeSet<String>,
+}
+
+impl Escape {
+    fn of(selector: &Selector, labels: &Labels) -> Self {
+        let mut escape = Self::default();
+        let ours = [api_names::LABEL_BASE, api_names::LABEL_VERSION, api_names::LABEL_DPV];
+        let free = |key: &String| labels.contains_key(key) && !ours.contains(&key.as_str());
+        for key in selector.match_labels.keys().filter(|key| free(key)) {
+            escape.by_change.insert(key.clone());
+        }
+        for requirement in selector.match_expressions.iter().filter(|it| free(&it.key)) {
+            match requirement.operator.as_str() {
+                "In" => {
+                    escape.by_change.insert(requirement.key.clone());
+                }
+                "Exists" => {
+                    escape.by_drop.insert(requirement.key.clone());
+                }
+                // NotIn holds for another value as it does for none.
+                _ => {}
+            }
+        }
+        escape.by_drop.extend(escape.by_change.iter().cloned());
+        escape
+    }
+}
+
+/// Keys to change (`false`) or to drop (`true`).
+type Moves = BTreeMap<String, bool>;
+
+/// The smallest set of keys by which every selector is escaped: the fewest of the overlay's own, then the
+/// fewest, then the fewest dropped, then by [`rank`].
+fn smallest(escapes: &[Escape], overlays: &BTreeSet<String>) -> Moves {
+    let mut keys: Vec<&String> =
+        escapes.iter().flat_map(|escape| &escape.by_drop).collect::<BTreeSet<_>>().into_iter().collect();
+    keys.sort_by_key(|key| rank(key));
+    // Pods with more keys under selectors than this are not known; for them a good set is enough.
+    if keys.len() > 12 {
+        return moves(escapes, &greedy(escapes, &keys));
+    }
+    let sets = (0_u32..1 << keys.len()).map(|mask| {
+        let chosen = keys.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1);
+        chosen.map(|(i, key)| (i, *key)).collect::<Vec<_>>()
+    });
+    sets.filter(|set| escapes.iter().all(|escape| set.iter().any(|(_, key)| escape.by_drop.contains(*key))))
+        .map(|set| {
+            let chosen: BTreeSet<String> = set.iter().map(|(_, key)| (*key).clone()).collect();
+            let places: Vec<usize> = set.iter().map(|(place, _)| *place).collect();
+            let moves = moves(escapes, &chosen);
+            let dropped = moves.values().filter(|dropped| **dropped).count();
+            ((chosen.intersection(overlays).count(), set.len(), dropped, places), moves)
+        })
+        .min()
+        .map_or_else(Moves::new, |(_, moves)| moves)
+}
+
+fn greedy(escapes: &[Escape], keys: &[&String]) -> BTreeSet<String> {
+    let mut chosen = BTreeSet::new();
+    loop {
+        let open: Vec<&Escape> =
+            escapes.iter().filter(|escape| escape.by_drop.is_disjoint(&chosen)).collect();
+        let covers = |key: &&&String| open.iter().filter(|escape| escape.by_drop.contains(**key)).count();
+        // Of equals `max_by_key` takes the last: the list runs backwards, so that the first in rank wins.
+        match keys.iter().rev().max_by_key(covers) {
+            Some(key) if !open.is_empty() => chosen.insert((*key).clone()),
+            _ => return chosen,
+        };
+    }
+}
+
+/// A key is dropped where a selector is escaped in no other way.
+fn moves(escapes: &[Escape], chosen: &BTreeSet<String>) -> Moves {
+    let by_drop_alone: Vec<&Escape> =
+        escapes.iter().filter(|escape| escape.by_change.is_disjoint(chosen)).collect();
+    let must_go = |key: &String| by_drop_alone.iter().any(|escape| escape.by_drop.contains(key));
+    chosen.iter().map(|key| (key.clone(), must_go(key))).collect()
+}
+
+/// The fixed order among equally good keys: what names one installation changes before what names the
+/// application, which dashboards and people search by.
+fn rank(key: &str) -> (usize, &str) {
+    const ORDER: [&str; 8] = [
+        "app.kubernetes.io/instance",
+        "release",
+        "instance",
+        "app",
+        "k8s-app",
+        "name",
+        "run",
+        "app.kubernetes.io/name",
+    ];
+    (ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len()), key)
+}
+
+fn changed(asked: &Labels, moves: &Moves, version: &VersionId, salt: &str) -> Chosen {
+    let mut labels = asked.clone();
+    for (key, dropped) in moves {
+        let before = labels.remove(key).unwrap_or_default();
+        if !dropped {
+            let joined = if before.is_empty() { version.to_string() } else { format!("{before}-{version}") };
+            labels.insert(key.clone(), fitted(&format!("{joined}{salt}")));
+        }
+    }
+    Chosen { labels, changed: moves.keys().cloned().collect() }
+}
+
+#[cfg(test)]
+#[path = "labels_tests.rs"]
+mod tests;

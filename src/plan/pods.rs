@@ -1,0 +1,99 @@
+//! What Synkronic itself puts into a version's pods.
+
+use serde_json::{Map, Value, json};
+
+use super::json::{list_mut, map_at};
+use super::merge::Overlay;
+use crate::api::names;
+use crate::inventory::selector::Labels;
+
+/// Sets the labels of the pods and what the Deployment selects.
+pub(super) fn label(spec: &mut Value, labels: &Labels, dpv: &str) {
+    let labels = labels.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+    map_at(spec, &["template", "metadata"]).insert("labels".to_owned(), Value::Object(labels));
+    map_at(spec, &[]).insert("selector".to_owned(), json!({"matchLabels": {names::LABEL_DPV: dpv}}));
+}
+
+/// Sets an annotation of the pods.
+pub(super) fn annotate(spec: &mut Value, key: &str, value: &str) {
+    map_at(spec, &["template", "metadata", "annotations"]).insert(key.to_owned(), value.into());
+}
+
+/// Gives every container its version and address as environment, and a reason to be read when it fails.
+///
+/// `keeps` names the containers whose `terminationMessagePolicy` the overlay sets itself.
+pub(super) fn equip(spec: &mut Value, version: &str, url: Option<&str>, overlay: Option<&Overlay>) {
+    let variables = [("SYNKRONIC_VERSION", Some(version)), ("SYNKRONIC_URL", url)];
+    for field in ["initContainers", "containers"] {
+        for container in list_mut(spec, &format!("/template/spec/{field}")) {
+            let Some(container) = container.as_object_mut() else { continue };
+            put_first(container, &variables);
+            let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
+            let written = overlay
+                .is_some_and(|it| it.sets(&["template", "spec", field, name, "terminationMessagePolicy"]));
+            // `File` is what the API server writes where nobody did; a policy that reads the log only where
+            // the file is empty takes nothing away from it.
+            let policy = container.get("terminationMessagePolicy").and_then(Value::as_str);
+            if !written && matches!(policy, None | Some("File")) {
+                container.insert("terminationMessagePolicy".to_owned(), "FallbackToLogsOnError".into());
+            }
+        }
+    }
+}
+
+/// Puts the variables before all others: `$(NAME)` only finds what stands above it. One that the base or the
+/// overlay sets itself is left to them.
+fn put_first(container: &mut Map<String, Value>, variables: &[(&str, Option<&str>)]) {
+    let own = match container.remove("env") {
+        Some(Value::Array(own)) => own,
+        _ => Vec::new(),
+    };
+    let is_own = |name: &str| own.iter().any(|variable| variable.get("name").is_some_and(|own| own == name));
+    let mut env: Vec<Value> = variables
+        .iter()
+        .filter(|(name, _)| !is_own(name))
+        .filter_map(|(name, value)| Some(json!({"name": name, "value": value.as_ref()?})))
+        .collect();
+    env.extend(own);
+    container.insert("env".to_owned(), Value::Array(env));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_come_first_and_leave_the_users_own() {
+        let mut spec = json!({"template": {"spec": {
+            "initContainers": [{"name": "i"}],
+            "containers": [{"name": "w", "terminationMessagePolicy": "File",
+                "env": [{"name": "DB", "value": "db/$(SYNKRONIC_VERSION)"}, {"name": "SYNKRONIC_URL", "value": "x"}]}],
+        }}});
+        equip(&mut spec, "v2", Some("http://v2.shop/"), None);
+        assert_eq!(
+            spec["template"]["spec"],
+            json!({
+                "initContainers": [{"name": "i", "terminationMessagePolicy": "FallbackToLogsOnError", "env": [
+                    {"name": "SYNKRONIC_VERSION", "value": "v2"},
+                    {"name": "SYNKRONIC_URL", "value": "http://v2.shop/"}]}],
+                "containers": [{"name": "w", "terminationMessagePolicy": "FallbackToLogsOnError", "env": [
+                    {"name": "SYNKRONIC_VERSION", "value": "v2"},
+                    {"name": "DB", "value": "db/$(SYNKRONIC_VERSION)"},
+                    {"name": "SYNKRONIC_URL", "value": "x"}]}],
+            })
+        );
+    }
+
+    #[test]
+    fn a_policy_that_the_overlay_writes_stays() {
+        let overlay = json!({"template": {"spec": {"containers": [{"name": "w", "terminationMessagePolicy": "File"}]}}});
+        let overlay =
+            Overlay::parse(super::super::merge::Root::Deployment, overlay.as_object().unwrap()).unwrap();
+        let mut spec = json!({"template": {"spec": {"containers": [
+            {"name": "w", "terminationMessagePolicy": "File"}, {"name": "x"}]}}});
+        equip(&mut spec, "v2", None, Some(&overlay));
+        let policy =
+            |index: usize| spec["template"]["spec"]["containers"][index]["terminationMessagePolicy"].clone();
+        assert_eq!((policy(0), policy(1)), ("File".into(), "FallbackToLogsOnError".into()));
+    }
+}

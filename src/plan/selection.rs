@@ -1,0 +1,152 @@
+//! Which labels a version's pods get, and what to tell about that: labels that are not what the overlay asked
+//! for, selectors that catch, policies that no longer hold or admit.
+
+use serde_json::Value;
+
+use super::clone::{Overlays, Subject, own_labels, pod_labels};
+use super::json::list;
+use super::labels::{self, Catcher, Chosen};
+use crate::api::names as api_names;
+use crate::inventory::selector::{Labels, Selector};
+use crate::inventory::{Finding, Inventory, Kind};
+
+/// Chooses the pods' labels, and says where they are not what the overlay asks for.
+pub(super) fn choose(
+    subject: &Subject<'_>,
+    overlays: &Overlays,
+    spec: &Value,
+    catchers: &[Catcher],
+    warnings: &mut Vec<Finding>,
+) -> Result<Chosen, Vec<Finding>> {
+    let mut asked = pod_labels(spec);
+    let of_overlay = overlays.label_keys(&asked);
+    asked.extend(own_labels(subject));
+    let dpv = &subject.dpv.meta.key;
+    let chosen = labels::choose(catchers, &asked, &of_overlay, &subject.resolved.version, &dpv.to_string())
+        .map_err(|caught| {
+        caught.into_iter().map(|catcher| unsafe_selector(subject, catcher, &asked)).collect::<Vec<_>>()
+    })?;
+    let field = |key: &str| format!("spec.deploymentSpec.template.metadata.labels[{key:?}]");
+    for key in chosen.changed.intersection(&of_overlay) {
+        let message = match chosen.labels.get(key) {
+            Some(value) => {
+                format!("a selector would catch the version's pods by it, so it becomes `{value}`")
+            }
+            None => "a selector would catch the version's pods by it, so it is left out".to_owned(),
+        };
+        warnings.push(subject.warning("OverlayLabelReplaced", field(key), message));
+    }
+    for (overlay, root) in
+        [(&overlays.deployment, "spec.deploymentSpec"), (&overlays.service, "spec.serviceSpec")]
+    {
+        if overlay.as_ref().is_some_and(|overlay| overlay.sets(&["selector"])) {
+            let message = format!(
+                "the overlay's selector gives way: what is made for a version selects its pods by `{}`",
+                api_names::LABEL_DPV
+            );
+            warnings.push(subject.warning("SelectorReplaced", format!("{root}.selector"), message));
+        }
+    }
+    for catcher in catchers {
+        warnings.extend(confinement(subject, catcher, &chosen.labels));
+    }
+    Ok(chosen)
+}
+
+fn unsafe_selector(subject: &Subject<'_>, catcher: &Catcher, asked: &Labels) -> Finding {
+    let shown: Vec<String> = asked
+        .iter()
+        .filter(|(key, _)| !key.starts_with("kyaninus.com/"))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let message = format!(
+        "the selector of {} would catch the version's pods ({}) whatever Synkronic changed in their labels; make \
+         it ask for a label that the base's pods have, or give the pods another label in \
+         `spec.deploymentSpec.template.metadata.labels`",
+        catcher.who,
+        shown.join(", ")
+    );
+    subject.rejected("UnsafeSelector", "", message)
+}
+
+/// What a version's pods share with the base's, or lose, and nobody may have thought of.
+fn confinement(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) -> Option<Finding> {
+    match catcher.who.kind {
+        Kind::PodDisruptionBudget if catcher.selector.is_empty() => Some(subject.warning(
+            "BudgetCatchesAll",
+            "",
+            format!(
+                "{} selects every pod of the namespace, the version's too; give it a selector if it was meant \
+                 for the base",
+                catcher.who
+            ),
+        )),
+        Kind::NetworkPolicy if catcher.catches(&subject.base.pod_labels) && !catcher.catches(chosen) => {
+            Some(subject.warning(
+                "NotConfined",
+                "",
+                format!(
+                    "{} confines the base's pods and not the version's, whose labels differ; add a policy that \
+                     selects `{}: {}`",
+                    catcher.who,
+                    api_names::LABEL_DPV,
+                    subject.hash
+                ),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Says so while pods that run already are caught by a selector that came later.
+pub(super) fn watch_the_old(
+    inventory: &Inventory,
+    subject: &Subject<'_>,
+    catchers: &[Catcher],
+    warnings: &mut Vec<Finding>,
+) {
+    let key = subject.dpv.meta.key.sibling(subject.resolved.deployment.clone());
+    let Some(running) = inventory.deployments.get(&key).filter(|found| found.is_clone()) else { return };
+    for catcher in catchers.iter().filter(|it| it.who.kind != Kind::NetworkPolicy) {
+        if catcher.catches(&running.pod_labels) {
+            let message = format!(
+                "{} catches the pods that run now; their labels change, and until that roll-out is done it \
+                 selects them",
+                catcher.who
+            );
+            warnings.push(subject.warning("PodsCaught", "", message));
+        }
+    }
+}
+
+/// Says which NetworkPolicies admit the base's pods as peers and not the version's.
+pub(super) fn watch_policies(
+    inventory: &Inventory,
+    subject: &Subject<'_>,
+    chosen: &Labels,
+    warnings: &mut Vec<Finding>,
+) {
+    for policy in inventory.network_policies.of_namespace(&subject.dpv.meta.key.namespace) {
+        let admits = |labels| peers(&policy.object).any(|peer| peer.matches(labels));
+        if admits(&subject.base.pod_labels) && !admits(chosen) {
+            let message = format!(
+                "NetworkPolicy {} admits the base's pods as peers and not the version's, whose labels differ; \
+                 add a policy that admits `{}: {}`",
+                policy.meta.key,
+                api_names::LABEL_DPV,
+                subject.hash
+            );
+            warnings.push(subject.warning("NotAdmitted", "", message));
+        }
+    }
+}
+
+/// The peers in its own namespace that a NetworkPolicy admits by their labels.
+fn peers(policy: &Value) -> impl Iterator<Item = Selector> {
+    [("/spec/ingress", "/from"), ("/spec/egress", "/to")].into_iter().flat_map(move |(rules, peers)| {
+        list(policy, rules)
+            .flat_map(move |rule| list(rule, peers))
+            .filter(|peer| peer.get("namespaceSelector").is_none())
+            .filter_map(|peer| serde_json::from_value(peer.get("podSelector")?.clone()).ok())
+    })
+}

@@ -1,0 +1,89 @@
+//! The clones of a base's Services.
+
+use serde_json::{Map, Value, json};
+
+use super::clone::{Subject, add_metadata};
+use super::merge::Overlay;
+use super::strip;
+use crate::api::names;
+use crate::inventory::object::ServiceFacts;
+use crate::inventory::selector::Labels;
+use crate::inventory::{Finding, Inventory};
+
+/// The base's Services that a DeploymentVersion clones, by name.
+///
+/// # Errors
+/// Where one that it names is not there, selects nothing, or does not select the base's pods.
+pub(super) fn wanted<'i>(
+    inventory: &'i Inventory,
+    subject: &Subject<'i>,
+) -> Result<Vec<&'i ServiceFacts>, Vec<Finding>> {
+    let base = subject.base;
+    let Some(named) = &subject.dpv.spec.services else {
+        return Ok(inventory.services_of(base).collect());
+    };
+    let mut services = Vec::new();
+    let mut findings = Vec::new();
+    for (index, name) in named.iter().enumerate() {
+        let field = format!("spec.services[{index}]");
+        let mut refuse = |reason, message| findings.push(subject.rejected(reason, field.clone(), message));
+        match inventory.services.get(&base.meta.key.sibling(name.as_str())) {
+            None => refuse(
+                "ServiceNotFound",
+                format!(
+                    "there is no Service `{name}` in namespace `{}`; create it, or take it out",
+                    base.meta.key.namespace
+                ),
+            ),
+            Some(service) if service.is_clone() => {
+                refuse("ServiceIsClone", format!("the Service `{name}` is itself a clone; name the base's"));
+            }
+            Some(service) if !service.selects(&base.pod_labels) => refuse(
+                "ServiceNotOfBase",
+                format!(
+                    "the Service `{name}` doesn't select the pods of the base `{}`, so its clone would select \
+                     none of the version's; take it out, or correct the Service's selector",
+                    base.meta.key.name
+                ),
+            ),
+            Some(service) => services.push(service),
+        }
+    }
+    services.sort_by(|a, b| a.meta.key.cmp(&b.meta.key));
+    services.dedup_by(|a, b| a.meta.key == b.meta.key);
+    if findings.is_empty() { Ok(services) } else { Err(findings) }
+}
+
+/// The clone of one Service.
+///
+/// # Errors
+/// Where the overlay doesn't fit it.
+pub(super) fn clone(
+    subject: &Subject<'_>,
+    service: &ServiceFacts,
+    name: &str,
+    overlay: Option<&Overlay>,
+    pod_labels: &Labels,
+    warnings: &mut Vec<Finding>,
+) -> Result<Value, Vec<Finding>> {
+    let base = service.object.get("spec").unwrap_or(&Value::Null);
+    let mut spec = strip::service_spec(base);
+    if let Some(overlay) = overlay {
+        let applied = overlay.apply(spec).map_err(|faults| subject.faults("spec.serviceSpec", faults))?;
+        warnings.extend(subject.notes("spec.serviceSpec", applied.notes));
+        spec = applied.spec;
+    }
+    let mut selector: Map<String, Value> = service
+        .selector
+        .iter()
+        .flat_map(Labels::keys)
+        .filter_map(|key| Some((key.clone(), pod_labels.get(key)?.as_str().into())))
+        .collect();
+    selector.insert(names::LABEL_DPV.to_owned(), subject.hash.as_str().into());
+    if let Some(spec) = spec.as_object_mut() {
+        spec.insert("selector".to_owned(), Value::Object(selector));
+    }
+    let mut object = json!({"apiVersion": "v1", "kind": "Service", "spec": spec});
+    add_metadata(&mut object, subject, name, Labels::new(), Labels::new());
+    Ok(object)
+}
