@@ -107,6 +107,17 @@ impl Ask {
         self
     }
 
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        let name: HeaderName = name.parse().unwrap();
+        self.headers.append(name, HeaderValue::from_bytes(value).unwrap());
+        self
+    }
+
+    pub fn path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
     pub fn client(mut self, client: &str) -> Self {
         self.client = client.parse().unwrap();
         self

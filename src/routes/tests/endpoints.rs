@@ -1,0 +1,216 @@
+//! Which endpoints a version has, and which of them stay the same over changes.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::world::*;
+use crate::inventory::{Kind, Settings};
+use crate::routes::{Endpoint, Outcome, Route};
+
+fn route(world: &World, url: &str) -> Arc<Route> {
+    let table = &world.compiled().table;
+    Ask::get(url).with_facts(|facts| match table.find(facts) {
+        Outcome::Serve(choice) | Outcome::Unavailable(choice) | Outcome::AddSlash(choice) => {
+            choice.route.clone()
+        }
+        Outcome::NoHost | Outcome::NoVersion { .. } => panic!("{url} leads nowhere"),
+    })
+}
+
+fn addresses(world: &World) -> Vec<String> {
+    route(world, "shop.example.com/").endpoints.iter().map(|it| it.address.to_string()).collect()
+}
+
+fn absence(world: &World) -> &'static str {
+    route(world, "shop.example.com/").absence.map_or("", |absence| absence.as_str())
+}
+
+#[test]
+fn ready_ones_and_draining_ones_only_where_none_is_ready() {
+    let mut world = World::shop(json!({}));
+    world.apply([slice("shop", &["10.0.0.3", "!10.0.0.4", "~10.0.0.5", "10.0.0.2"])]);
+    assert_eq!(addresses(&world), ["10.0.0.2:8080", "10.0.0.3:8080"]);
+    world.apply([slice("shop", &["!10.0.0.4", "~10.0.0.5"])]);
+    assert_eq!(addresses(&world), ["10.0.0.5:8080"]);
+    world.apply([slice("shop", &["!10.0.0.4"])]);
+    assert_eq!((addresses(&world).len(), absence(&world)), (0, "not-ready"));
+    world.remove(Kind::EndpointSlice, "shop-1");
+    assert_eq!(absence(&world), "no-endpoints");
+    world.remove(Kind::Service, "shop");
+    assert_eq!(absence(&world), "no-service");
+    assert_eq!(world.findings("shop"), ["ServiceNotFound spec.service"]);
+}
+
+#[test]
+fn addresses_that_lead_to_the_node_itself_are_refused() {
+    let mut world = World::shop(json!({}));
+    for bad in [
+        "127.0.0.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "fe80::1",
+        "::",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+    ] {
+        world.apply([slice("shop", &[bad])]);
+        assert_eq!((addresses(&world).len(), absence(&world)), (0, "addresses-refused"), "{bad}");
+        assert_eq!(world.findings("shop"), ["AddressRefused spec.service"], "{bad}");
+    }
+    world.apply([slice("shop", &["127.0.0.1", "10.0.0.1"])]);
+    assert_eq!(addresses(&world), ["10.0.0.1:8080"]);
+    world.settings = Settings { allow_loopback: true, ..Settings::default() };
+    world.apply([deployment("other")]);
+    assert_eq!(addresses(&world), ["10.0.0.1:8080", "127.0.0.1:8080"], "a changed setting is seen at once");
+    world.apply([slice("shop", &["169.254.0.1"])]);
+    assert_eq!(absence(&world), "addresses-refused");
+}
+
+#[test]
+fn slices_of_another_namespace_are_not_looked_at() {
+    let mut world = World::shop(json!({}));
+    let mut foreign = slice("shop", &["10.9.9.9"]);
+    foreign["metadata"]["namespace"] = json!("m");
+    world.apply([foreign]);
+    assert_eq!(addresses(&world), ["10.0.0.1:8080"]);
+}
+
+#[test]
+fn services_that_are_not_followed() {
+    let mut world = World::shop(json!({}));
+    let mut external = service("shop", "shop");
+    external["spec"]["type"] = json!("ExternalName");
+    external["spec"]["externalName"] = json!("evil.example");
+    world.apply([external]);
+    assert_eq!(
+        (absence(&world), world.findings("shop")),
+        ("external-name", vec!["ExternalService spec.service".to_owned()])
+    );
+    for protocol in ["kubernetes.io/h2c", "https", "kubernetes.io/wss"] {
+        let mut other = service("shop", "shop");
+        other["spec"]["ports"][0]["appProtocol"] = json!(protocol);
+        world.apply([other]);
+        assert_eq!(absence(&world), "protocol-not-served");
+        assert!(world.message("shop", "ProtocolNotServed").contains(protocol));
+    }
+    for protocol in ["http", "kubernetes.io/ws"] {
+        let mut other = service("shop", "shop");
+        other["spec"]["ports"][0]["appProtocol"] = json!(protocol);
+        world.apply([other]);
+        assert_eq!(absence(&world), "");
+    }
+}
+
+#[test]
+fn the_port_by_name_number_or_place() {
+    let mut objects = shop_objects();
+    let mut two = service("shop", "shop");
+    two["spec"]["ports"] = json!([{"name": "http", "port": 80}, {"name": "admin", "port": 9000}]);
+    let mut ports = slice("shop", &["10.0.0.1"]);
+    ports["ports"] = json!([{"name": "http", "port": 8080}, {"name": "admin", "port": 9999}]);
+    objects.extend([two, ports]);
+    for (port, address) in [
+        (json!(null), "10.0.0.1:8080"),
+        (json!("admin"), "10.0.0.1:9999"),
+        (json!(9000), "10.0.0.1:9999"),
+        (json!("80"), "10.0.0.1:8080"),
+    ] {
+        let mut world = World::of(objects.clone());
+        world.apply([router("shop", if port.is_null() { json!({}) } else { json!({"port": port}) })]);
+        assert_eq!(addresses(&world), [address], "{port}");
+    }
+    let mut world = World::of(objects);
+    world.apply([router("shop", json!({"port": "metrics"}))]);
+    assert_eq!(absence(&world), "no-port");
+    assert_eq!(world.findings("shop")[0], "PortNotFound spec.port");
+    assert!(world.message("shop", "PortNotFound").contains("http (80), admin (9000)"));
+}
+
+#[test]
+fn what_is_wrong_with_the_bases_service_is_said_once() {
+    let world = World::shop(json!({"port": "metrics"}));
+    assert_eq!(world.findings("shop"), ["PortNotFound spec.port"]);
+}
+
+#[test]
+fn a_suspended_version_says_so() {
+    let mut world = World::shop(json!({}));
+    let mut paused = dpv("shop-version-2");
+    paused["spec"]["suspend"] = json!(true);
+    world.apply([paused, slice("shop-version-2", &[])]);
+    assert_eq!(route(&world, "version-2.shop.example.com/").absence.unwrap().as_str(), "suspended");
+    world.apply([dpv("shop-version-2")]);
+    assert_eq!(route(&world, "version-2.shop.example.com/").absence.unwrap().as_str(), "no-endpoints");
+}
+
+fn ids(world: &World) -> Vec<u64> {
+    route(world, "shop.example.com/").endpoints.iter().map(|it| it.id).collect()
+}
+
+fn retired(world: &World) -> Vec<u64> {
+    world.compiled().retired.iter().map(|it: &Arc<Endpoint>| it.id).collect()
+}
+
+#[test]
+fn an_endpoint_keeps_its_id_while_its_identity_stays() {
+    let mut world = World::shop(json!({}));
+    let first = ids(&world);
+    world.apply([slice("shop", &["10.0.0.1", "10.0.0.2"])]);
+    let two = ids(&world);
+    assert_eq!((two[0], two.len()), (first[0], 2));
+    assert!(retired(&world).is_empty());
+    world.apply([slice("shop", &["10.0.0.2"])]);
+    assert_eq!((ids(&world), retired(&world)), (vec![two[1]], vec![two[0]]));
+    // The same address again is another endpoint: the connections of the old one are gone.
+    world.apply([slice("shop", &["10.0.0.1", "10.0.0.2"])]);
+    assert!(!two.contains(&ids(&world)[0]));
+    // The same address as another pod's, too.
+    let mut other_pod = slice("shop", &["10.0.0.1", "10.0.0.2"]);
+    other_pod["endpoints"][1]["targetRef"]["uid"] = json!("another");
+    world.apply([other_pod]);
+    assert_eq!(retired(&world), [two[1]]);
+    assert_ne!(ids(&world)[1], two[1]);
+}
+
+#[test]
+fn two_routers_share_the_endpoints_of_a_base() {
+    let mut world = World::shop(json!({}));
+    world.apply([router("second", json!({"hosts": ["second.example.com"]}))]);
+    let (a, b) = (route(&world, "shop.example.com/"), route(&world, "second.example.com/"));
+    assert!(Arc::ptr_eq(&a.endpoints[0], &b.endpoints[0]));
+    world.remove(Kind::Router, "second");
+    assert!(retired(&world).is_empty(), "the first still sends to it");
+    world.remove(Kind::Router, "shop");
+    assert_eq!(world.compiled().retired.len(), 4);
+}
+
+#[test]
+fn requests_in_flight_are_counted_over_recompilation() {
+    let mut world = World::shop(json!({}));
+    let before = route(&world, "shop.example.com/");
+    world.apply([slice("shop", &["10.0.0.1", "10.0.0.2"])]);
+    let after = route(&world, "shop.example.com/");
+    assert!(!Arc::ptr_eq(&before, &after) && Arc::ptr_eq(&before.in_flight, &after.in_flight));
+    assert!(!Arc::ptr_eq(&before.in_flight, &route(&world, "version-1.shop.example.com/").in_flight));
+}
+
+#[test]
+fn the_generation_grows_only_with_the_table() {
+    let mut world = World::shop(json!({}));
+    let generation = |world: &World| world.compiled().table.generation;
+    assert_eq!(generation(&world), 1);
+    let table = world.compiled().table.clone();
+    world.apply([deployment("stranger"), slice("stranger", &["10.3.3.3"])]);
+    let mut relabelled = slice("shop", &["10.0.0.1"]);
+    relabelled["metadata"]["labels"]["x"] = json!("y");
+    world.apply([relabelled]);
+    world.apply([router("shop", json!({"subdomain": "{version}.{host}"}))]);
+    assert!(Arc::ptr_eq(&table, &world.compiled().table), "nothing that is served differs");
+    world.apply([slice("shop", &["10.0.0.2"])]);
+    assert_eq!(generation(&world), 2);
+}
