@@ -14,6 +14,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::inventory::Settings;
+use crate::inventory::settings::OverlayRight;
 use crate::local::manifests;
 
 /// Arguments of `synkronic check`.
@@ -28,6 +30,9 @@ pub struct Arguments {
     /// Leave out the objects that nothing is said about
     #[arg(long, short)]
     quiet: bool,
+    /// What overlays may do although their base does not
+    #[arg(long, value_name = "RIGHT", value_delimiter = ',', env = "SYNKRONIC_ALLOW_OVERLAY")]
+    allow_overlay: Vec<OverlayRight>,
 }
 
 /// How verdicts are written.
@@ -41,12 +46,18 @@ enum Output {
 
 /// Judges the manifests; the exit code is 1 where one is rejected or cannot be read.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let verdicts = verdict::judge(manifests::read(&arguments.paths));
+    let settings =
+        Settings { allowed_overlays: arguments.allow_overlay.into_iter().collect(), ..Settings::default() };
+    let verdicts = verdict::judge(manifests::read(&arguments.paths), &settings);
     let text = match arguments.output {
         Output::Text => print::text(&verdicts, arguments.quiet),
         Output::Json => print::json(&verdicts, arguments.quiet)?,
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // `check … | head` has what it wants.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
     if arguments.output == Output::Text {
         eprintln!("{}", print::summary(&verdicts));
     }

@@ -13,7 +13,7 @@ fn golden() -> PathBuf {
 /// The verdicts on one golden manifest, with paths as seen from its folder.
 fn verdicts_of(path: &Path) -> verdict::Verdicts {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap();
-    verdict::judge(manifests::parse(name, &std::fs::read(path).unwrap()))
+    verdict::judge(manifests::parse(name, &std::fs::read(path).unwrap()), &Settings::default())
 }
 
 fn cases() -> Vec<PathBuf> {
@@ -69,12 +69,19 @@ fn golden_the_good_ones_are_good() {
 }
 
 #[test]
+fn what_the_administrator_allows_is_allowed() {
+    let settings = Settings { allowed_overlays: [OverlayRight::Privileged].into(), ..Settings::default() };
+    let reading = manifests::parse("a", &std::fs::read(golden().join("privileged.yaml")).unwrap());
+    assert!(!verdict::judge(reading, &settings).is_rejected());
+}
+
+#[test]
 fn json_says_the_same() {
     let reading = manifests::parse(
         "a.yaml",
         b"apiVersion: kyaninus.com/v1\nkind: Router\nmetadata: {name: a}\nspec:\n  base: b\n  hosts: [a.b]\n  actve: c\n",
     );
-    let verdicts = verdict::judge(reading);
+    let verdicts = verdict::judge(reading, &Settings::default());
     let document: serde_json::Value = serde_json::from_str(&print::json(&verdicts, true).unwrap()).unwrap();
     assert_eq!(document["rejected"], true);
     assert_eq!(document["objects"][0]["verdict"], "rejected");

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::api::Judge;
-use crate::inventory::versions::Resolution;
 use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, ObjectReference, Settings, Severity};
 use crate::local::manifests::{Manifest, Reading, Remark};
-use crate::routes;
+use crate::{plan, routes};
 
 /// The reason of a warning that is about running pods, of which files have none.
 const OF_RUNNING_PODS: &str = "ActiveNotReady";
@@ -72,13 +71,13 @@ impl Verdicts {
 }
 
 /// Judges all that was read, as one set of objects.
-pub(super) fn judge(reading: Reading) -> Verdicts {
+pub(super) fn judge(reading: Reading, settings: &Settings) -> Verdicts {
     let mut bench = Bench::default();
     let judge = Judge::new();
     for manifest in reading.manifests {
         bench.take(manifest, &judge);
     }
-    bench.ask_the_rooms();
+    bench.ask_the_rooms(settings);
     Verdicts { objects: bench.verdicts, errors: reading.errors, warnings: reading.warnings }
 }
 
@@ -138,14 +137,15 @@ impl Bench {
         self.manifests.push(manifest);
     }
 
-    fn ask_the_rooms(&mut self) {
+    fn ask_the_rooms(&mut self, settings: &Settings) {
         let mut findings = std::mem::take(&mut self.findings);
-        for dpv in self.inventory.dpvs.iter() {
-            if let Some(Resolution::Refused(finding)) = self.inventory.resolution(&dpv.meta.key) {
-                findings.insert(finding.clone());
-            }
-        }
-        let compiled = routes::compile(&self.inventory, &Settings::default(), None, &Changes::default());
+        let plan = plan::plan(&self.inventory, settings);
+        findings.extend(plan.reports.into_values().flat_map(|report| report.findings));
+        // What the plan makes is there for routes, as it would be in a cluster.
+        let made =
+            plan.objects.iter().filter_map(|desired| Object::read((*desired.object).clone()).ok().flatten());
+        self.inventory.update(made.map(|object| Edit::Apply(Box::new(object))).collect::<Vec<_>>());
+        let compiled = routes::compile(&self.inventory, settings, None, &Changes::default());
         let findings_of_routes = compiled.reports.into_values().flat_map(|report| report.findings);
         findings.extend(findings_of_routes.filter(|finding| finding.reason != OF_RUNNING_PODS));
         for finding in findings {
