@@ -10,6 +10,7 @@ mod check;
 mod crds;
 mod echo;
 mod explain;
+pub mod flags;
 mod local;
 mod local_pod;
 mod render;
