@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_meant() {
-        let typed = ["x", "--listen", "[::]:0", "--idle-timeout", "1m30s", "--trusted-proxies", "10.0.0.0/8,::1"];
+        let typed =
+            ["x", "--listen", "[::]:0", "--idle-timeout", "1m30s", "--trusted-proxies", "10.0.0.0/8,::1"];
         let config = Command::parse_from(typed).edge.config(([127, 0, 0, 1], 8080).into());
         assert_eq!(config.listen, ["[::]:0".parse().unwrap()]);
         assert_eq!(config.limits.idle, Duration::from_secs(90));

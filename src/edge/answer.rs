@@ -9,11 +9,12 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use super::decide::{Cache, Decision};
+use super::decide::{Cache, Decision, page_of};
 use super::error::Fault;
 use super::record::Record;
 use super::relay::Body;
 use super::worker::Worker;
+use crate::routes::pages::{Form, Page};
 use crate::wire::refusal::ALLOW;
 
 static VERSION: HeaderName = HeaderName::from_static("x-synkronic-version");
@@ -26,8 +27,6 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex, nofollow");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
-const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const ONE: HeaderValue = HeaderValue::from_static("1");
 
 /// What a version's answer bears, whoever wrote it.
 pub(crate) fn mark(fields: &mut HeaderMap, decision: &Decision) {
@@ -78,47 +77,50 @@ fn keep_private(fields: &mut HeaderMap) {
     fields.insert(header::CACHE_CONTROL, HeaderValue::try_from(text).unwrap_or(PRIVATE));
 }
 
-/// The answer to a request that went wrong, or `None` where none can be said any more.
+/// What a page is made from besides the fault.
+pub(crate) struct Telling<'r> {
+    /// The request's fields, for the form that the client wants.
+    pub(crate) headers: &'r HeaderMap,
+    /// Helps to find the request in the log.
+    pub(crate) request_id: Option<&'r str>,
+    /// The version that was chosen.
+    pub(crate) decision: Option<&'r Decision>,
+    /// What the table had to say; else the fault's own sentence is the page.
+    pub(crate) page: Option<Box<Page>>,
+}
+
+/// The answer to a request that went wrong; the record comes back where none can be said any more.
 pub(crate) fn failed(
     mut record: Record,
     fault: Fault,
-    decision: Option<&Decision>,
+    telling: Telling<'_>,
 ) -> Result<Response<Body>, Record> {
     record.went_wrong(fault);
     let row = fault.row();
-    let Some(status) = row.status else { return Err(record) };
+    if row.status.is_none() {
+        return Err(record);
+    }
     let worker = Rc::clone(&record.worker);
-    let mut response = page(record, status, row.sentence);
+    let page = telling.page.map_or_else(|| page_of(fault), |page| *page);
+    let rendered = page.render(Form::preferred(telling.headers), telling.request_id);
+    record.answered(rendered.status.as_u16());
+    let mut response = Response::new(Body::whole(Bytes::from(rendered.body), record));
+    *response.status_mut() = rendered.status;
+    *response.headers_mut() = rendered.headers;
     let fields = response.headers_mut();
-    if let Some(decision) = decision {
+    if let Some(decision) = telling.decision {
         mark(fields, decision);
+        // `mark` may have asked for a private cache; nobody keeps a page.
+        fields.insert(header::CACHE_CONTROL, NO_STORE);
     }
-    match status {
-        StatusCode::SERVICE_UNAVAILABLE => {
-            fields.insert(header::RETRY_AFTER, ONE);
-        }
-        StatusCode::METHOD_NOT_ALLOWED => {
-            fields.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
-        }
-        _ => {}
+    if rendered.status == StatusCode::METHOD_NOT_ALLOWED {
+        fields.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
     }
+    sign(fields, &worker);
     if row.close {
         fields.insert(header::CONNECTION, CLOSE);
     }
-    sign(fields, &worker);
     Ok(response)
-}
-
-/// A page of one sentence, never stored.
-fn page(mut record: Record, status: StatusCode, sentence: &'static str) -> Response<Body> {
-    record.answered(status.as_u16());
-    let text = format!("{} {sentence}\n", status.as_u16());
-    let mut response = Response::new(Body::whole(Bytes::from(text), record));
-    *response.status_mut() = status;
-    let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, PLAIN);
-    fields.insert(header::CACHE_CONTROL, NO_STORE);
-    response
 }
 
 /// An answer without a body.

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
-
-use crate::routes::{Caching, Choice, Facts, Outcome, Route, Table};
+use http::{HeaderValue, StatusCode};
 
 use super::error::Fault;
+use crate::routes::pages::Page;
+use crate::routes::{Caching, Choice, Facts, Outcome, Route, Table};
 
 /// A version chosen for a request.
 #[derive(Debug, Clone)]
@@ -39,8 +39,8 @@ pub(crate) enum Verdict {
     Serve(Decision),
     /// Its path lacks a slash at its end.
     AddSlash(Decision),
-    /// Nobody serves it.
-    Refuse(Fault, Option<Decision>),
+    /// Nobody serves it; the page tells why.
+    Refuse(Fault, Option<Decision>, Box<Page>),
 }
 
 impl From<Choice<'_>> for Decision {
@@ -61,11 +61,23 @@ impl From<Choice<'_>> for Decision {
 
 /// Asks the table.
 pub(crate) fn decide(table: &Table, facts: &Facts<'_>) -> Verdict {
-    match table.find(facts) {
-        Outcome::Serve(choice) => Verdict::Serve(choice.into()),
-        Outcome::AddSlash(choice) => Verdict::AddSlash(choice.into()),
-        Outcome::NoHost => Verdict::Refuse(Fault::NoHost, None),
-        Outcome::NoVersion { .. } => Verdict::Refuse(Fault::NoVersion, None),
-        Outcome::Unavailable(choice) => Verdict::Refuse(Fault::Unavailable, Some(choice.into())),
+    let outcome = table.find(facts);
+    // Made while the table is at hand: it knows what is on offer.
+    let page = || {
+        let page = Page::of_outcome(table, facts, &outcome);
+        Box::new(page.unwrap_or_else(|| page_of(Fault::Unavailable)))
+    };
+    match &outcome {
+        Outcome::Serve(choice) => Verdict::Serve((*choice).into()),
+        Outcome::AddSlash(choice) => Verdict::AddSlash((*choice).into()),
+        Outcome::NoHost => Verdict::Refuse(Fault::NoHost, None, page()),
+        Outcome::NoVersion { .. } => Verdict::Refuse(Fault::NoVersion, None, page()),
+        Outcome::Unavailable(choice) => Verdict::Refuse(Fault::Unavailable, Some((*choice).into()), page()),
     }
+}
+
+/// The page for a fault that the table knows nothing of.
+pub(crate) fn page_of(fault: Fault) -> Page {
+    let row = fault.row();
+    Page::of_failure(row.status.unwrap_or(StatusCode::BAD_GATEWAY), row.label, row.sentence)
 }

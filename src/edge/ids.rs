@@ -8,6 +8,8 @@ use crate::wire::guard::Admitted;
 pub(crate) enum RequestId<'r> {
     /// As it came.
     Kept(&'r str),
+    /// As it came, kept for longer than the request's fields.
+    Owned(Box<str>),
     /// Of our making.
     Made([u8; 32]),
 }
@@ -23,8 +25,18 @@ impl<'r> RequestId<'r> {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Kept(id) => id,
+            Self::Owned(id) => id,
             // Hexadecimal digits only, so that it is text.
             Self::Made(digits) => std::str::from_utf8(digits).unwrap_or_default(),
+        }
+    }
+
+    /// The id without the request.
+    pub(crate) fn owned(&self) -> RequestId<'static> {
+        match self {
+            Self::Kept(id) => RequestId::Owned((*id).into()),
+            Self::Owned(id) => RequestId::Owned(id.clone()),
+            Self::Made(digits) => RequestId::Made(*digits),
         }
     }
 }

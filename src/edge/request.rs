@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
 
-use super::answer;
+use super::answer::{self, Telling};
 use super::connect::{Upstream, Wish, connect};
 use super::decide::{Decision, Verdict, decide};
 use super::error::{Failure, Fault, Sent};
@@ -51,7 +51,15 @@ pub(crate) async fn serve(
     worker.buffers.give_head(plan.head);
     match result {
         Ok((head, exchange)) => Ok(respond(record, head, exchange, parts.headers, &plan.rest)),
-        Err(failure) => refuse(record, failure.fault, Some(&plan.rest.decision)),
+        Err(failure) => {
+            let telling = Telling {
+                headers: &parts.headers,
+                request_id: Some(plan.rest.request_id.as_str()),
+                decision: Some(&plan.rest.decision),
+                page: None,
+            };
+            refuse(record, failure.fault, telling)
+        }
     }
 }
 
@@ -75,6 +83,7 @@ struct Plan {
 /// What the answer asks for.
 struct Rest {
     decision: Decision,
+    request_id: RequestId<'static>,
     /// In path mode: what the client calls this place.
     mount: Option<Box<Mount>>,
     patience: Patience,
@@ -88,32 +97,34 @@ struct Mount {
 
 /// Guard, facts, find, and the upstream head.
 fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Record) -> Prepared {
+    let telling = Telling { headers: &parts.headers, request_id: None, decision: None, page: None };
     let admitted = match examine(parts, &worker.shared.terms) {
         Ok(Admission::Route(admitted)) => admitted,
         Ok(Admission::OurOptions) => return Prepared::Answer(Ok(answer::our_options(record))),
-        Err(refusal) => return Prepared::Answer(refuse(record, Fault::Refused(refusal), None)),
+        Err(refusal) => return Prepared::Answer(refuse(record, Fault::Refused(refusal), telling)),
     };
     let id = RequestId::of(&admitted, &worker.chance);
     note(worker, &mut record, parts, &admitted, &id);
-    let decision = match find(worker, watch, parts, &admitted) {
-        Verdict::Serve(decision) => decision,
+    let (fault, decision, page) = match find(worker, watch, parts, &admitted) {
         Verdict::AddSlash(decision) => {
             record.found(&decision.route, &decision.reason);
             let response = answer::add_slash(record, &decision, &admitted.path, admitted.query);
             return Prepared::Answer(Ok(response));
         }
-        Verdict::Refuse(fault, decision) => {
-            if let Some(decision) = &decision {
-                record.found(&decision.route, &decision.reason);
-            }
-            return Prepared::Answer(refuse(record, fault, decision.as_ref()));
+        Verdict::Refuse(fault, decision, page) => (fault, decision, Some(page)),
+        Verdict::Serve(decision) if decision.route.protocol == Protocol::H2c => {
+            (Fault::Protocol, Some(decision), None)
+        }
+        Verdict::Serve(decision) => {
+            record.found(&decision.route, &decision.reason);
+            return Prepared::Send(record, plan(worker, watch, parts, &admitted, &id, decision));
         }
     };
-    record.found(&decision.route, &decision.reason);
-    if decision.route.protocol == Protocol::H2c {
-        return Prepared::Answer(refuse(record, Fault::Protocol, Some(&decision)));
+    if let Some(decision) = &decision {
+        record.found(&decision.route, &decision.reason);
     }
-    Prepared::Send(record, plan(worker, watch, parts, &admitted, id.as_str(), decision))
+    let telling = Telling { request_id: Some(id.as_str()), decision: decision.as_ref(), page, ..telling };
+    Prepared::Answer(refuse(record, fault, telling))
 }
 
 /// Which version, by the table that is in service at this instant.
@@ -141,7 +152,7 @@ fn plan(
     watch: &Watch,
     parts: &Parts,
     admitted: &Admitted<'_>,
-    request_id: &str,
+    id: &RequestId<'_>,
     decision: Decision,
 ) -> Plan {
     let split = Prefix::split(&admitted.path, decision.prefix);
@@ -153,7 +164,7 @@ fn plan(
         query: admitted.query,
         prefix: split.map(|(prefix, _)| prefix),
         peer: Peer { address: &watch.peer_text, trusted: watch.trusted, scheme: worker.shared.terms.scheme },
-        request_id,
+        request_id: id.as_str(),
         pseudonym: &worker.shared.terms.pseudonym,
         version: &decision.route.version,
     }
@@ -175,7 +186,7 @@ fn plan(
         body: admitted.body,
         repeatable: admitted.body.is_empty() && idempotent(&parts.method),
         asked: Asked { head: parts.method == Method::HEAD, websocket: admitted.websocket },
-        rest: Rest { decision, mount, patience },
+        rest: Rest { decision, request_id: id.owned(), mount, patience },
     }
 }
 
@@ -278,8 +289,8 @@ fn tunnel(record: Record, mut exchange: Exchange, idle: Duration) -> Body {
 }
 
 /// The page that tells what went wrong; none where nobody would hear it.
-fn refuse(record: Record, fault: Fault, decision: Option<&Decision>) -> Result<Response<Body>, Broken> {
-    answer::failed(record, fault, decision).map_err(|mut record| {
+fn refuse(record: Record, fault: Fault, telling: Telling<'_>) -> Result<Response<Body>, Broken> {
+    answer::failed(record, fault, telling).map_err(|mut record| {
         record.finish();
         Broken(fault)
     })

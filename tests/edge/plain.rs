@@ -51,3 +51,22 @@ fn bodies_go_up_in_either_framing() {
     assert_eq!(client.response().text(), "POST / HTTP/1.1\nhello!");
     assert_eq!(upstream.connections(), 1);
 }
+
+#[test]
+fn who_is_not_served_gets_a_page_in_the_form_asked_for() {
+    let upstream = Upstream::echo();
+    let rig = Rig::on(&[upstream.address]);
+    let mut client = rig.client();
+    client.send("GET / HTTP/1.1\r\nHost: other.test\r\nAccept: application/json\r\n\r\n");
+    let response = client.response();
+    assert_eq!(response.status, 404);
+    assert!(response.text().contains("other.test"), "{}", response.text());
+    assert_eq!(response.field("content-type").as_deref(), Some("application/problem+json"));
+    client.send("GET / HTTP/1.1\r\nHost: other.test\r\nAccept: text/html\r\n\r\n");
+    assert!(client.response().text().contains("<html"));
+    // The connection is as good as before.
+    client.send(get("/"));
+    assert_eq!(client.response().status, 200);
+    rig.await_metric(r#"synkronic_edge_requests_total{router="",version="",code="404"}"#, |n| n == 2.0);
+    rig.await_metric(r#"synkronic_edge_faults_total{side="client",fault="no_host"}"#, |n| n == 2.0);
+}
