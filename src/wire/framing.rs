@@ -3,7 +3,7 @@
 //! There is one framing in a message or it is refused: no field is repaired, preferred or dropped. What is
 //! sent on is never a copy of these fields, but written anew from what was decided here.
 
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderValue, StatusCode, Version};
 
 use super::refusal::Refusal;
 
@@ -78,12 +78,6 @@ impl<'a> Fields<'a> {
         self.content_lengths += 1;
     }
 
-    /// Whether any framing field was met.
-    #[must_use]
-    pub const fn any(&self) -> bool {
-        self.transfer_encodings > 0 || self.content_lengths > 0
-    }
-
     /// Whether a `Transfer-Encoding` line was met.
     #[must_use]
     pub const fn encoded(&self) -> bool {
@@ -138,8 +132,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// How the body of a final response is delimited, and whether its fields are sound enough for the
-    /// connection to be used again.
+    /// How the body of a final response is delimited.
     ///
     /// # Errors
     /// Where the fields do not add up.
@@ -184,12 +177,6 @@ pub fn parse_length(value: &[u8]) -> Option<u64> {
         length = length.checked_mul(10)?.checked_add(u64::from(b - b'0'))?;
     }
     Some(length)
-}
-
-/// Whether a request may be sent twice without being done twice (RFC 9110 9.2.2).
-#[must_use]
-pub fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
 /// Whether `value` is one token equal to `wanted`, without case.

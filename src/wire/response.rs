@@ -2,7 +2,8 @@
 //! connection. The upstream is not trusted: whatever is malformed or ambiguous is a fault, answered with 502.
 //!
 //! Interim responses are swallowed, within bounds: hyper's server sends 100 by itself and cannot relay others
-//! (102, 103). 101 counts only where a WebSocket was asked for.
+//! (102, 103). 101 counts only where a WebSocket was asked for. Lines that end in a bare LF are read (RFC 9112 2.2
+//! allows it, and old CGI programs write them); what goes on to the client is written by hyper, with CRLF.
 
 use std::mem::MaybeUninit;
 

@@ -65,6 +65,14 @@ fn end_to_end_fields_and_nothing_else() {
 }
 
 #[test]
+fn line_19_bare_line_feeds_and_odd_bytes_in_values_are_read() {
+    let message = "HTTP/1.1 200 OK\nContent-Length: 2\nX:\u{e9}\t \n\nhi";
+    let (head, fields) = at_every_split(PLAIN, message).unwrap().unwrap();
+    assert_eq!((head.body, head.length), (ResponseBody::Length(2), message.len() - 2));
+    assert_eq!(fields, [("x".to_owned(), "\u{e9}".to_owned())]);
+}
+
+#[test]
 fn framing_cannot_be_named_away() {
     let message = "HTTP/1.1 200 OK\r\nConnection: Content-Length\r\nContent-Length: 2\r\n\r\n";
     assert_eq!(head(PLAIN, message).body, ResponseBody::Length(2));
