@@ -1,5 +1,6 @@
 //! `synkronic local-pod`: nothing of a pod outlives it, however it ends.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "local/processes.rs"]
 mod processes;

@@ -1,12 +1,177 @@
-//! (being built)
+//! `synkronic local`: the whole of Synkronic on this machine, without a cluster.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// (being built)
+use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::flags::EdgeFlags;
+use crate::edge::{Bound, Edge};
+use crate::inventory::Settings;
+use crate::local::control::{self, Source};
+use crate::local::core::Core;
+use crate::local::pods::herd::Herd;
+use crate::local::pods::recipe::Machine;
+use crate::local::screen::Screen;
+use crate::meter::Meter;
+use crate::routes::Table;
+
+/// Run the whole of Synkronic on this machine, without a cluster
+///
+/// Every Deployment of the manifests runs as processes: its first container's command, with PORT set to a
+/// free port. Where an image has no command in the manifest, say how it runs here: `--run`, or in the pod
+/// template the annotation kyaninus.com/local-command (and kyaninus.com/local-dir), or
+/// kyaninus.com/local-endpoint for one that runs already. Saving a manifest applies it, deleting it deletes.
 #[derive(clap::Args)]
-pub struct Arguments {}
+#[command(mut_arg("drain_timeout", |flag| flag.default_value("2s")))]
+pub struct Arguments {
+    /// Manifests: files, or folders of them; `-` is standard input
+    #[arg(value_name = "DIR", required = true)]
+    paths: Vec<PathBuf>,
+    /// How a Deployment and its versions run here; repeatable
+    #[arg(long, value_name = "NAME=COMMAND", env = "SYNKRONIC_RUN", value_parser = named_command)]
+    run: Vec<(String, String)>,
+    /// Show only what these versions or Deployments print; repeatable
+    #[arg(long, value_name = "VERSION", env = "SYNKRONIC_LOGS", value_delimiter = ',', num_args = 1..)]
+    logs: Vec<String>,
+    #[command(flatten)]
+    edge: EdgeFlags,
+}
 
-/// (being built)
-pub fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("this command is not built yet")
+fn named_command(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, command)) if !name.trim().is_empty() && !command.trim().is_empty() => {
+            Ok((name.trim().to_owned(), command.trim().to_owned()))
+        }
+        Some(_) | None => {
+            Err("write the Deployment's name and its command, as shop='npm run dev'".to_owned())
+        }
+    }
+}
+
+impl Arguments {
+    fn machine(&self) -> anyhow::Result<Machine> {
+        let folder = std::env::current_dir().context("there is no current folder")?;
+        Ok(Machine {
+            synkronic: std::env::current_exe().context("cannot tell where this program is")?,
+            manifests: self.paths.first().map_or(folder.clone(), |path| folder.join(folder_of(path))),
+            folder,
+            runs: self.run.iter().cloned().collect::<BTreeMap<_, _>>(),
+            path: std::env::var_os("PATH")
+                .map(|path| std::env::split_paths(&path).collect())
+                .unwrap_or_default(),
+        })
+    }
+
+    fn shown(&self) -> Option<BTreeSet<String>> {
+        (!self.logs.is_empty()).then(|| self.logs.iter().cloned().collect())
+    }
+}
+
+/// The folder that a path is, or lies in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        _ if path.is_dir() => path,
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// Runs the command until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Where the manifests are not there, or an address cannot be bound.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let machine = arguments.machine()?;
+    let source = Source::new(arguments.paths.clone()).map_err(|sentence| anyhow!(sentence))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(arguments, machine, source))
+}
+
+async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyhow::Result<ExitCode> {
+    // Before anything is started: a signal that comes early must find somebody.
+    let signals = Signals::new()?;
+    let table: Arc<ArcSwap<Table>> = Arc::default();
+    let meter = Arc::new(Meter::new()?);
+    let config = arguments.edge.config(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+    let edge = Edge::build(&config, table.clone(), meter)?;
+    let settings = Settings {
+        port: edge.addresses.first().map(SocketAddr::port).filter(|port| *port != 80),
+        allow_loopback: true,
+        ..Settings::default()
+    };
+    let (herd, mouth) = Herd::new(machine, arguments.shown());
+    let screen = Screen::new(heading(&edge.addresses));
+    let core = Core::new(settings, herd, table);
+    let (stop, impatient) = (CancellationToken::new(), CancellationToken::new());
+    let leaving = leave(signals, edge, stop.clone(), impatient.clone());
+    let running = async {
+        let (core, mouth, screen) = control::run(core, mouth, source, screen, stop).await;
+        core.into_herd().end(mouth, impatient).await;
+        drop(screen);
+    };
+    tokio::select! {
+        () = running => {}
+        () = leaving => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn heading(addresses: &[SocketAddr]) -> String {
+    let addresses: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
+    format!("synkronic listens on {}; Ctrl-C ends it", addresses.join(", "))
+}
+
+/// The signals that end this program.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+/// At the first signal the edge drains, then the pods end; at the second everything ends at once. Never
+/// returns: who runs the pods knows when all is over.
+async fn leave(mut signals: Signals, edge: Bound, stop: CancellationToken, impatient: CancellationToken) {
+    signals.next().await;
+    let handle = edge.handle();
+    handle.drain();
+    let mut left = tokio::task::spawn_blocking(move || edge.join());
+    tokio::select! {
+        _ = &mut left => {}
+        () = signals.next() => {
+            handle.stop();
+            impatient.cancel();
+            let _ = left.await;
+        }
+    }
+    stop.cancel();
+    // The pods have their grace, unless somebody has had enough.
+    signals.next().await;
+    impatient.cancel();
+    std::future::pending().await
 }

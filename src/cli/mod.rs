@@ -26,7 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the whole of Synkronic on this machine, without a cluster
-    Local(local::Arguments),
+    Local(Box<local::Arguments>),
     /// Print every object that the DeploymentVersions of some manifests would create
     Render(render::Arguments),
     /// Judge manifests: a verdict on each object, exit 1 where one is rejected
@@ -45,7 +45,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        Command::Local(arguments) => local::run(arguments),
+        Command::Local(arguments) => local::run(&arguments),
         Command::Render(arguments) => render::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),

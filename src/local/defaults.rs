@@ -1,18 +1,21 @@
 //! What `local` adds so that something is to be seen: a Router, and where need be a Service, for a base
-//! that no Router names; and the host `localhost` for the first Router with path mode. Pure.
+//! that no Router names; and `localhost` for the first Router with path mode. Pure.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::api::names;
-use crate::inventory::object::{DeploymentFacts, RouterFacts};
-use crate::inventory::{Inventory, Key, Kind};
+use crate::inventory::object::DeploymentFacts;
+use crate::inventory::{Inventory, Key, Kind, names as fitted_names};
 
-/// The host under which the first Router with path mode answers too, for those whose resolver does not
+/// The hosts under which the first Router with path mode answers too, for those whose resolver does not
 /// know that `*.localhost` is this machine.
-pub const PLAIN_HOST: &str = "localhost";
+pub const PLAIN_HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// The Routers and Services to add: for every base with versions, and where the manifests hold neither a
-/// Router nor a DeploymentVersion, for every Deployment that a Service selects.
+/// Router nor a DeploymentVersion, for every Deployment that a Service selects. `is_default` tells which
+/// objects of the inventory were added before.
 #[must_use]
 pub fn defaults(inventory: &Inventory, is_default: impl Fn(Kind, &Key) -> bool) -> Vec<Value> {
     let written = inventory.routers.iter().any(|router| !is_default(Kind::Router, &router.meta.key));
@@ -38,6 +41,7 @@ pub fn defaults(inventory: &Inventory, is_default: impl Fn(Kind, &Key) -> bool) 
         }
         added.push(default_router(inventory, base, service.unwrap_or(&key.name)));
     }
+    added.extend(plain_router(inventory, &added, is_default));
     added
 }
 
@@ -70,6 +74,38 @@ fn default_router(inventory: &Inventory, base: &DeploymentFacts, service: &str) 
         fields.insert("versions".to_owned(), ids.into());
         fields.insert("path".to_owned(), "/{version}".into());
     }
+    router(key, &spec)
+}
+
+/// One more Router, for [`PLAIN_HOSTS`]: the first with path mode once more, by path alone. A Router of its
+/// own, because `localhost` as a host among others would make every `*.localhost` one of its versions' names.
+fn plain_router(
+    inventory: &Inventory,
+    added: &[Value],
+    is_default: impl Fn(Kind, &Key) -> bool,
+) -> Option<Value> {
+    let written = inventory.routers.iter().filter(|router| !is_default(Kind::Router, &router.meta.key));
+    let mut all: BTreeMap<Key, Value> = written
+        .filter_map(|router| Some((router.meta.key.clone(), serde_json::to_value(&router.spec).ok()?)))
+        .collect();
+    for router in added.iter().filter(|value| value.get("kind").is_some_and(|kind| kind == "Router")) {
+        let text = |pointer: &str| router.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let key = Key::new(text("/metadata/namespace"), text("/metadata/name"));
+        all.insert(key, router.get("spec").cloned().unwrap_or_default());
+    }
+    let hosts = |spec: &Value| spec.get("hosts").and_then(Value::as_array).cloned().unwrap_or_default();
+    let is_plain = |host: &Value| host.as_str().is_some_and(|host| PLAIN_HOSTS.contains(&host));
+    if all.values().any(|spec| hosts(spec).iter().any(is_plain)) {
+        return None;
+    }
+    let (key, mut spec) = all.into_iter().find(|(_, spec)| spec.get("path").is_some_and(Value::is_string))?;
+    let fields = spec.as_object_mut()?;
+    fields.insert("hosts".to_owned(), json!(PLAIN_HOSTS));
+    fields.insert("subdomain".to_owned(), "".into());
+    Some(router(&key.sibling(fitted_names::fitted(&format!("{}-localhost", key.name))), &spec))
+}
+
+fn router(key: &Key, spec: &Value) -> Value {
     json!({
         "apiVersion": names::API_VERSION, "kind": "Router",
         "metadata": {"name": &*key.name, "namespace": &*key.namespace},
@@ -77,25 +113,18 @@ fn default_router(inventory: &Inventory, base: &DeploymentFacts, service: &str) 
     })
 }
 
-/// The Router that is to answer at [`PLAIN_HOST`] too: the first with path mode, where no Router has the
-/// host already and the Router has room for one more.
+/// How to write an added object down, for a cluster.
 #[must_use]
-pub fn plain_host_router(routers: &[&RouterFacts]) -> Option<Key> {
-    let has_it = |router: &&&RouterFacts| router.spec.hosts.iter().any(|host| host == PLAIN_HOST);
-    if routers.iter().any(|router| has_it(&router)) {
-        return None;
+pub fn how_to_write(added: &Value) -> String {
+    let base = added.pointer("/spec/base").and_then(Value::as_str).unwrap_or_default();
+    let mut written = added.clone();
+    if let Some(metadata) = written.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|field, value| field == "name" || (field == "namespace" && value != "default"));
     }
-    let first = routers.iter().find(|router| router.spec.path.is_some() && router.spec.hosts.len() < 16)?;
-    Some(first.meta.key.clone())
-}
-
-/// A Router's manifest with [`PLAIN_HOST`] among its hosts.
-#[must_use]
-pub fn with_plain_host(mut router: Value) -> Value {
-    if let Some(hosts) = router.pointer_mut("/spec/hosts").and_then(Value::as_array_mut) {
-        hosts.push(PLAIN_HOST.into());
+    if let Some(fields) = written.as_object_mut() {
+        fields.remove("status");
     }
-    router
+    format!("no Router names `{base}`, so one was added here; written down, with a host of yours: {written}")
 }
 
 #[cfg(test)]

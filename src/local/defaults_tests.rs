@@ -33,7 +33,7 @@ fn router(name: &str, base: &str, path: Option<&str>) -> Value {
 fn a_version_and_its_base_are_enough_to_see_something() {
     let added =
         defaults(&inventory([base("shop"), dpv("shop-v1"), base("db"), service("db", "db")]), |_, _| false);
-    assert_eq!(added.len(), 2, "{added:?}");
+    assert_eq!(added.len(), 3, "{added:?}");
     assert_eq!(added[0]["kind"], "Service");
     assert_eq!(added[0]["spec"]["ports"][0]["targetPort"], 3000);
     assert_eq!(
@@ -49,7 +49,7 @@ fn a_base_that_a_router_names_gets_none() {
     assert_eq!(defaults(&inventory(objects.clone()), |_, _| false), Vec::<Value>::new());
     // One that was added earlier does not count: it is added again, or it would come and go.
     let added = defaults(&inventory(objects), |kind, _| kind == Kind::Router);
-    assert_eq!(added.len(), 1);
+    assert_eq!(added.len(), 2);
     assert_eq!(added[0]["spec"]["service"], "shop");
 }
 
@@ -62,18 +62,28 @@ fn deployments_alone_are_seen_too() {
 
 #[test]
 fn the_first_router_with_path_mode_answers_at_localhost() {
-    let of = |objects: Vec<Value>| {
-        let inventory = inventory(objects);
-        let routers: Vec<&RouterFacts> = inventory.routers.iter().collect();
-        plain_host_router(&routers).map(|key| key.name.to_string())
+    let plain = |objects: Vec<Value>| {
+        let mut added = defaults(&inventory(objects), |_, _| false);
+        assert!(added.len() <= 1, "{added:?}");
+        added.pop()
     };
     let path = Some("/{version}");
-    assert_eq!(
-        of(vec![router("a", "a", None), router("b", "b", path), router("c", "c", path)]),
-        Some("b".to_owned())
-    );
-    assert_eq!(of(vec![router("a", "a", None)]), None);
-    let taken = with_plain_host(router("a", "a", None));
-    assert_eq!(taken["spec"]["hosts"], json!(["a.localhost", "localhost"]));
-    assert_eq!(of(vec![taken, router("b", "b", path)]), None);
+    let of_b = plain(vec![router("a", "a", None), router("b", "b", path), router("c", "c", path)]).unwrap();
+    assert_eq!(of_b["metadata"]["name"], "b-localhost");
+    assert_eq!(of_b["spec"]["base"], "b");
+    assert_eq!(of_b["spec"]["hosts"], json!(["localhost", "127.0.0.1"]));
+    assert_eq!(of_b["spec"]["subdomain"], "", "or every *.localhost would be one of its versions' names");
+    assert_eq!(plain(vec![router("a", "a", None)]), None);
+    let mut taken = router("a", "a", None);
+    taken["spec"]["hosts"] = json!(["localhost"]);
+    assert_eq!(plain(vec![taken, router("b", "b", path)]), None);
+}
+
+#[test]
+fn what_was_added_can_be_written_down() {
+    let mut added = router("shop", "shop", None);
+    added["metadata"]["uid"] = json!("x");
+    let text = how_to_write(&added);
+    assert!(text.contains("no Router names `shop`") && text.contains(r#""kind":"Router""#), "{text}");
+    assert!(text.contains(r#""namespace":"n""#) && !text.contains("uid"), "{text}");
 }

@@ -335,6 +335,19 @@ impl Herd {
         }
     }
 
+    /// Why pods do not serve, by Deployment: of those that do not, what the youngest says.
+    #[must_use]
+    pub fn troubles(&self) -> BTreeMap<Key, String> {
+        let mut troubles = BTreeMap::new();
+        for record in self.pods.values().filter(|record| !record.ending) {
+            match record.trouble() {
+                Some(trouble) => troubles.insert(record.deployment.clone(), trouble),
+                None => None,
+            };
+        }
+        troubles
+    }
+
     /// Pods, slices and Deployment statuses as they are now, into the world; the edits for the inventory.
     pub fn show(
         &self,
@@ -395,6 +408,20 @@ impl Herd {
 }
 
 impl Record {
+    fn trouble(&self) -> Option<String> {
+        let ended = |exit: &Exit| match exit.message.is_empty() {
+            true => format!("exited {}, {} restarts", exit.code, self.restarts),
+            false => format!("exited {}, {} restarts: {:?}", exit.code, self.restarts, exit.message),
+        };
+        match (&self.state, &self.last) {
+            (State::Blocked(message), _) => Some(message.clone()),
+            (State::Living(Phase::Down(exit)), _) => Some(ended(exit)),
+            (State::Living(Phase::Starting | Phase::Unready(_)), Some(exit)) => Some(ended(exit)),
+            (State::Living(Phase::Unready(reason)), None) => Some(reason.clone()),
+            (State::Living(Phase::Starting | Phase::Ready(_) | Phase::Gone), _) => None,
+        }
+    }
+
     fn shown(&self) -> Shown<'_> {
         Shown {
             key: &self.key,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Container;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +17,8 @@ use super::recipe::{Launch, Ports};
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause before the pod serves.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Who just started does not serve yet; why is worth saying only after this.
+const WORTH_SAYING: Duration = Duration::from_secs(3);
 /// The pause between looks at an address that somebody else's process serves.
 const GLANCE: Duration = Duration::from_secs(1);
 
@@ -48,16 +50,19 @@ impl Question<'_> {
     where
         F: Future<Output = ()>,
     {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, begun) = (FIRST_PAUSE, Instant::now());
         let (mut row, mut last_was_yes, mut told) = (0, None, None);
         loop {
             let answer = self.ask_once().await;
             let yes = matches!(answer, Answer::Yes(_));
             row = if last_was_yes == Some(yes) { row + 1 } else { 1 };
             last_was_yes = Some(yes);
-            let needed = if yes { self.readiness.successes } else { self.readiness.failures };
-            // A first no is told at once: what is not ready yet needs no patience to be called so.
-            if (row >= needed || (told.is_none() && !yes)) && told.as_ref() != Some(&answer) {
+            let counts = match (yes, &told) {
+                (true, _) => row >= self.readiness.successes,
+                (false, Some(_)) => row >= self.readiness.failures,
+                (false, None) => begun.elapsed() >= WORTH_SAYING,
+            };
+            if counts && told.as_ref() != Some(&answer) {
                 tell(answer.clone()).await;
                 told = Some(answer);
             }

@@ -1,0 +1,133 @@
+//! The loop itself: waits for files, pods and time, lets [`Core`] draw the conclusions, shows them.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::core::Core;
+use super::manifests;
+use super::pods::herd::Mouth;
+use super::screen::Screen;
+use super::watch::Watch;
+
+/// Where the picture is printed anew each time, it waits until things are quiet for so long.
+const QUIET: Duration = Duration::from_millis(200);
+/// But no longer than this after it changed.
+const LATEST: Duration = Duration::from_secs(2);
+
+/// Where the manifests are.
+pub enum Source {
+    /// Standard input, read once.
+    Input,
+    /// Files and folders, watched.
+    Paths(Watch),
+}
+
+impl Source {
+    /// `-` alone is standard input.
+    ///
+    /// # Errors
+    /// A sentence where a path is not there or cannot be watched.
+    pub fn new(paths: Vec<PathBuf>) -> Result<Self, String> {
+        if paths.iter().any(|path| path.as_os_str() == "-") {
+            return match paths.len() {
+                1 => Ok(Self::Input),
+                _ => Err("standard input (`-`) stands alone, without other paths".to_owned()),
+            };
+        }
+        Watch::new(paths).map(Self::Paths)
+    }
+
+    fn look(&mut self, core: &mut Core) {
+        match self {
+            Self::Input => {
+                let input = [PathBuf::from("-")];
+                core.read("-", manifests::read(&input));
+            }
+            Self::Paths(watch) => {
+                let look = watch.look();
+                for (source, reading) in look.read {
+                    core.read(&source, reading);
+                }
+                for source in look.gone {
+                    core.forget(&source);
+                }
+            }
+        }
+    }
+
+    async fn changed(&self) {
+        match self {
+            Self::Input => std::future::pending().await,
+            Self::Paths(watch) => watch.changed().await,
+        }
+    }
+}
+
+/// Runs until `stop`; the pods live on then, in what is returned.
+pub async fn run(
+    mut core: Core,
+    mut mouth: Mouth,
+    mut source: Source,
+    mut screen: Screen,
+    stop: CancellationToken,
+) -> (Core, Mouth, Screen) {
+    source.look(&mut core);
+    let mut shown = Shown::default();
+    loop {
+        let again = core.settle(Timestamp::now(), Instant::now());
+        if screen.is_live() {
+            screen.show(core.picture());
+        } else {
+            shown.changed();
+        }
+        // Lines and quiet hours change nothing: they are dealt with until something does.
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return (core, mouth, screen),
+                Some((id, phase)) = mouth.reports.recv() => {
+                    core.hear(id, phase);
+                    while let Ok((id, phase)) = mouth.reports.try_recv() {
+                        core.hear(id, phase);
+                    }
+                    break;
+                }
+                () = source.changed() => {
+                    source.look(&mut core);
+                    break;
+                }
+                () = until(again) => break,
+                () = until(shown.due) => {
+                    shown = Shown::default();
+                    screen.show(core.picture());
+                }
+                Some(line) = mouth.lines.recv() => screen.line(&line.label, &line.text),
+            }
+        }
+    }
+}
+
+/// When a printed picture is due.
+#[derive(Default)]
+struct Shown {
+    due: Option<Instant>,
+    latest: Option<Instant>,
+}
+
+impl Shown {
+    fn changed(&mut self) {
+        let now = Instant::now();
+        let latest = *self.latest.get_or_insert(now + LATEST);
+        self.due = Some((now + QUIET).min(latest));
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,278 @@
+//! The loop without its clock: files to inventory, plan to clones, pods, standing, table. Every input comes
+//! through a method, and [`Core::settle`] brings all that follows from it about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::defaults;
+use super::manifests::{Reading, Remark};
+use super::picture::{Picture, Scene, picture};
+use super::pods::herd::Herd;
+use super::pods::life::Phase;
+use super::shelf::{Placed, Shelf};
+use super::world::{Origin, Put, World};
+use crate::inventory::report::Reports;
+use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Settings};
+use crate::plan::plan;
+use crate::routes::{Compiled, Table, compile};
+use crate::standing;
+
+/// Statuses feed the table and the table's verdicts feed statuses; two rounds settle it, more would be a
+/// fault in one of them.
+const ROUNDS: usize = 8;
+
+/// Everything that `local` knows, and what follows from it.
+pub struct Core {
+    settings: Settings,
+    shelf: Shelf,
+    world: World,
+    inventory: Inventory,
+    herd: Herd,
+    reports: Reports,
+    compiled: Option<Compiled>,
+    table: Arc<ArcSwap<Table>>,
+    /// What changed since the last compilation.
+    changes: Changes,
+    /// Whether the files have to be looked at.
+    files_changed: bool,
+    /// The manifests as they were put in last.
+    applied: BTreeMap<(Kind, Key), Placed>,
+    /// What is wrong with files and objects.
+    remarks: Vec<Remark>,
+    /// Clones whose name a manifest's object has.
+    taken: Vec<String>,
+    again: Option<Instant>,
+}
+
+impl Core {
+    /// Nothing known yet. `table` is where the routing table goes.
+    #[must_use]
+    pub fn new(settings: Settings, herd: Herd, table: Arc<ArcSwap<Table>>) -> Self {
+        Self {
+            settings,
+            shelf: Shelf::default(),
+            world: World::default(),
+            inventory: Inventory::default(),
+            herd,
+            reports: Reports::default(),
+            compiled: None,
+            table,
+            changes: Changes::default(),
+            files_changed: true,
+            applied: BTreeMap::new(),
+            remarks: Vec::new(),
+            taken: Vec::new(),
+            again: None,
+        }
+    }
+
+    /// A file reads so now.
+    pub fn read(&mut self, source: &str, reading: Reading) {
+        self.shelf.put(source, reading);
+        self.files_changed = true;
+    }
+
+    /// A file is gone.
+    pub fn forget(&mut self, source: &str) {
+        self.shelf.forget(source);
+        self.files_changed = true;
+    }
+
+    /// A pod reports.
+    pub fn hear(&mut self, id: u64, phase: Phase) {
+        self.herd.hear(id, phase);
+    }
+
+    /// Brings about what follows from all that was said since. Call it again at the time it returns.
+    pub fn settle(&mut self, now: Timestamp, instant: Instant) -> Option<Instant> {
+        if self.files_changed || self.again.is_some_and(|again| again <= instant) {
+            self.files_changed = false;
+            self.take_files(now, instant);
+            self.make_clones(now);
+        }
+        self.herd.reconcile(&self.inventory, &mut self.world, now);
+        let edits = self.herd.show(&self.inventory, &mut self.world, now);
+        self.update(edits);
+        self.route(now);
+        // Nothing leads to them any more.
+        self.herd.dismiss();
+        self.again
+    }
+
+    fn update(&mut self, edits: Vec<Edit>) {
+        let changes = self.inventory.update(edits);
+        self.changes.extend(changes);
+    }
+
+    fn take_files(&mut self, now: Timestamp, instant: Instant) {
+        let wanted = self.shelf.wanted(instant);
+        self.again = wanted.again;
+        self.remarks = wanted.remarks;
+        let mut edits = Vec::new();
+        let mut there = BTreeSet::new();
+        let mut applied = BTreeMap::new();
+        for placed in wanted.objects {
+            there.insert(placed.id.clone());
+            let before = self.applied.get(&placed.id);
+            let same = before.is_some_and(|before| Arc::ptr_eq(&before.manifest, &placed.manifest));
+            if same || self.put_file(&placed, now, &mut edits) {
+                applied.insert(placed.id.clone(), placed);
+            }
+        }
+        let gone: Vec<(Kind, Key)> =
+            self.world.of(Origin::File).filter(|id| !there.contains(*id)).cloned().collect();
+        edits.extend(gone.iter().filter_map(|(kind, key)| self.world.remove(*kind, key)));
+        self.applied = applied;
+        self.update(edits);
+        self.add_defaults(now);
+    }
+
+    /// Puts in what a manifest says; tells whether it could be read. Where not, what was there stays.
+    fn put_file(&mut self, placed: &Placed, now: Timestamp, edits: &mut Vec<Edit>) -> bool {
+        let put = |world: &mut World| world.put(placed.manifest.value.clone(), Origin::File, now);
+        let mut outcome = put(&mut self.world);
+        if let Ok(Put::Taken(_)) = outcome {
+            // What was made here gives way to what somebody wrote.
+            let (kind, key) = &placed.id;
+            edits.extend(self.world.remove(*kind, key));
+            outcome = put(&mut self.world);
+        }
+        match outcome {
+            Ok(Put::Changed(edit)) => edits.push(edit),
+            Ok(Put::Same | Put::Taken(_) | Put::Foreign) => {}
+            Err(message) => {
+                let manifest = &placed.manifest;
+                let field = message.split('`').nth(1).unwrap_or_default();
+                let line = Some(manifest.line_of(field));
+                self.remarks.push(Remark { source: manifest.source.clone(), line, text: message });
+                return false;
+            }
+        }
+        true
+    }
+
+    fn add_defaults(&mut self, now: Timestamp) {
+        let before: BTreeSet<(Kind, Key)> = self.world.of(Origin::Default).cloned().collect();
+        let is_default = |kind: Kind, key: &Key| before.contains(&(kind, key.clone()));
+        let mut edits = Vec::new();
+        let mut there = BTreeSet::new();
+        for mut value in defaults::defaults(&self.inventory, is_default) {
+            there.extend(super::world::identify(&mut value));
+            if let Ok(Put::Changed(edit)) = self.world.put(value, Origin::Default, now) {
+                edits.push(edit);
+            }
+        }
+        let stale = before.difference(&there);
+        edits.extend(stale.filter_map(|(kind, key)| self.world.remove(*kind, key)));
+        self.update(edits);
+    }
+
+    /// The clones that the plan wants, and none that it does not.
+    fn make_clones(&mut self, now: Timestamp) {
+        let plan = plan(&self.inventory, &self.settings);
+        self.taken.clear();
+        let mut edits = Vec::new();
+        let mut there = BTreeSet::new();
+        for desired in &plan.objects {
+            let id = (desired.reference.kind, desired.reference.key.clone());
+            match self.world.put((*desired.object).clone(), Origin::Clone, now) {
+                Ok(Put::Changed(edit)) => edits.push(edit),
+                Ok(Put::Same | Put::Foreign) => {}
+                Ok(Put::Taken(_)) => self.taken.push(format!(
+                    "{}: the {} is there already and not its clone; rename one of them",
+                    desired.version.name, desired.reference
+                )),
+                Err(message) => self.taken.push(format!("{}: {message}", desired.version.name)),
+            }
+            there.insert(id);
+        }
+        let clones: Vec<(Kind, Key)> = self.world.of(Origin::Clone).cloned().collect();
+        let stays = |id: &(Kind, Key)| {
+            let owner = self.owner(id);
+            there.contains(id) || owner.is_some_and(|dpv| plan.kept.contains(&dpv))
+        };
+        let gone: Vec<_> = clones.into_iter().filter(|id| !stays(id)).collect();
+        edits.extend(gone.iter().filter_map(|(kind, key)| self.world.remove(*kind, key)));
+        self.reports.clones = plan.reports;
+        self.update(edits);
+    }
+
+    /// The DeploymentVersion that an object belongs to, as long as it is there.
+    fn owner(&self, (kind, key): &(Kind, Key)) -> Option<Key> {
+        let object = self.world.get(*kind, key)?;
+        let name = object.pointer("/metadata/ownerReferences/0/name").and_then(Value::as_str)?;
+        let dpv = key.sibling(name);
+        self.inventory.dpvs.get(&dpv).map(|_| dpv)
+    }
+
+    /// Statuses and table, until neither changes the other.
+    fn route(&mut self, now: Timestamp) {
+        for _ in 0..ROUNDS {
+            let statuses = standing::decide(&self.inventory, &self.reports, &self.settings, now);
+            let statuses = statuses.differing(&self.inventory);
+            let mut edits = Vec::new();
+            for (key, status) in statuses.dpvs {
+                let status = serde_json::to_value(status).unwrap_or_default();
+                edits.extend(self.world.put_status(Kind::DeploymentVersion, &key, status));
+            }
+            for (key, status) in statuses.routers {
+                let status = serde_json::to_value(status).unwrap_or_default();
+                edits.extend(self.world.put_status(Kind::Router, &key, status));
+            }
+            let settled = edits.is_empty();
+            self.update(edits);
+            if settled && self.changes.is_empty() && self.compiled.is_some() {
+                return;
+            }
+            let changes = std::mem::take(&mut self.changes);
+            let compiled = compile(&self.inventory, &self.settings, self.compiled.take(), &changes);
+            self.table.store(compiled.table.clone());
+            for endpoint in &compiled.retired {
+                endpoint.retired.store(true, Ordering::Release);
+            }
+            self.reports.routers.clone_from(&compiled.reports);
+            self.compiled = Some(compiled);
+        }
+    }
+
+    /// What there is to see.
+    #[must_use]
+    pub fn picture(&self) -> Picture {
+        let troubles = self.herd.troubles();
+        let added =
+            self.world.of(Origin::Default).filter(|(kind, _)| *kind == Kind::Router).map(|(_, key)| {
+                let is_plain = |router: &Value| router.pointer("/spec/subdomain").is_some_and(|it| it == "");
+                let router = self.world.get(Kind::Router, key).filter(|router| !is_plain(router));
+                (key.clone(), router.map(defaults::how_to_write).unwrap_or_default())
+            });
+        let scene = Scene {
+            inventory: &self.inventory,
+            settings: &self.settings,
+            reports: &self.reports,
+            troubles: &troubles,
+            remarks: &self.remarks,
+            added: &added.collect(),
+        };
+        let mut picture = picture(&scene);
+        picture.notes.extend(self.taken.iter().cloned());
+        picture
+    }
+
+    /// The inventory, for whoever explains.
+    #[must_use]
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The pods, to end them.
+    #[must_use]
+    pub fn into_herd(self) -> Herd {
+        self.herd
+    }
+}

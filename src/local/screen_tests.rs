@@ -1,0 +1,62 @@
+use super::super::picture::Group;
+use super::*;
+
+fn picture() -> Picture {
+    let row = |version: &str, light, status: &str, who: &str| Row {
+        version: version.to_owned(),
+        light,
+        status: status.to_owned(),
+        link: format!("http://{version}.shop.localhost:8080/"),
+        who: who.to_owned(),
+    };
+    let rows = vec![
+        row("base", Light::Green, "Ready", "everyone else"),
+        row("version-1", Light::Red, "CrashLooping", "who opens the link"),
+    ];
+    Picture {
+        groups: vec![Group { base: "shop".to_owned(), rows }],
+        by_path: Some("http://localhost:8080/version-1/".to_owned()),
+        notes: vec!["version-1: web exited 1: \"\x1b[2Jno\"".to_owned()],
+    }
+}
+
+#[test]
+fn the_table_reads_in_columns() {
+    let plain = Style { colours: false, width: 0, height: 0 };
+    let text = lines("at http://127.0.0.1:8080", &picture(), plain).join("\n");
+    let expected = "\
+at http://127.0.0.1:8080
+
+  shop       STATUS        LINK                                   WHO GETS IT
+  base       Ready         http://base.shop.localhost:8080/       everyone else
+  version-1  CrashLooping  http://version-1.shop.localhost:8080/  who opens the link
+
+  where *.localhost leads nowhere (Safari, some curl): http://localhost:8080/version-1/
+
+  ! version-1: web exited 1: \" [2Jno\"";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_terminal_is_neither_wrapped_nor_scrolled() {
+    let small = Style { colours: true, width: 20, height: 6 };
+    let lines = lines("h", &picture(), small);
+    assert!(lines.len() < 6, "{lines:?}");
+    assert!(lines.last().is_some_and(|line| line.contains("more")), "{lines:?}");
+    for line in &lines {
+        let bare = line
+            .replace("\x1b[1m", "")
+            .replace("\x1b[0m", "")
+            .replace("\x1b[32m", "")
+            .replace("\x1b[31m", "");
+        assert!(bare.chars().count() <= 20, "{bare:?}");
+    }
+}
+
+#[test]
+fn the_status_has_its_colour() {
+    let style = Style { colours: true, width: 0, height: 0 };
+    let lines = lines("h", &picture(), style);
+    assert!(lines.iter().any(|line| line.contains("\x1b[32mReady\x1b[0m  ")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("\x1b[31mCrashLooping\x1b[0m  ")), "{lines:?}");
+}
