@@ -89,6 +89,8 @@ struct Bench {
     /// Where in the two lists above an object that the rooms know stands.
     places: BTreeMap<ObjectReference, usize>,
     inventory: Inventory,
+    /// What the inventory takes in at once: it resolves each namespace once then.
+    edits: Vec<Edit>,
     findings: BTreeSet<Finding>,
 }
 
@@ -125,7 +127,7 @@ impl Bench {
                             .extend(self.verdicts.get(first).map(|first| written_twice(first, line)));
                     }
                     self.findings.extend(super::shape::judge(&object, &manifest.value));
-                    self.inventory.update([Edit::Apply(Box::new(object))]);
+                    self.edits.push(Edit::Apply(Box::new(object)));
                 }
                 Ok(None) => verdict.known = false,
                 Err(error) => {
@@ -138,6 +140,7 @@ impl Bench {
     }
 
     fn ask_the_rooms(&mut self, settings: &Settings) {
+        self.inventory.update(std::mem::take(&mut self.edits));
         let mut findings = std::mem::take(&mut self.findings);
         let plan = plan::plan(&self.inventory, settings);
         findings.extend(plan.reports.into_values().flat_map(|report| report.findings));
