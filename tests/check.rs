@@ -1,4 +1,5 @@
 //! `synkronic check` and `synkronic crds` as a CI runs them: arguments in, lines and exit code out.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

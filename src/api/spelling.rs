@@ -1,7 +1,8 @@
 //! The nearest of some words, for the mistyped one.
 
 /// The candidate that `word` most likely means: the one with the fewest letters changed, added, left out
-/// or swapped, if those are at most a third of the longer one's; of equals the first.
+/// or swapped, case aside, if those are at most a third of the word's (one is always allowed); of equals
+/// the first.
 ///
 /// # Examples
 /// ```
@@ -10,12 +11,18 @@
 /// assert_eq!(nearest("nothing", ["replicas", "selector"]), None);
 /// ```
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let lower = word.to_lowercase();
+    let letters = word.chars().count();
+    let limit = (letters / 3).max(1);
     candidates
         .into_iter()
         .filter_map(|candidate| {
-            let longer = word.chars().count().max(candidate.chars().count());
-            let away = distance(&word.to_lowercase(), &candidate.to_lowercase());
-            (away <= longer.div_ceil(3)).then_some((away, candidate))
+            let length = candidate.chars().count();
+            if length.abs_diff(letters) > limit {
+                return None;
+            }
+            let away = distance(&lower, &candidate.to_lowercase());
+            (away <= limit && away < length).then_some((away, candidate))
         })
         .min_by_key(|(away, _)| *away)
         .map(|(_, candidate)| candidate)
@@ -69,6 +76,15 @@ mod tests {
         assert_eq!(nearest("service", fields), Some("services"));
         assert_eq!(nearest("verison", fields), Some("version"));
         assert_eq!(nearest("colour", fields), None);
+        let fields = ["args", "env", "envFrom", "image", "imagePullPolicy", "name", "ports"];
+        assert_eq!(nearest("imgae", fields), Some("image"));
+        assert_eq!(nearest("imagePulPolicy", fields), Some("imagePullPolicy"));
+        assert_eq!(nearest("x", fields), None);
+        let offered = ["base", "pr-12", "version-1", "version-2"];
+        assert_eq!(nearest("verison-2", offered), Some("version-2"));
+        assert_eq!(nearest("pr-21", offered), Some("pr-12"));
+        assert_eq!(nearest("login", offered), None);
+        assert_eq!(nearest("", offered), None);
         assert_eq!(nearest("x", []), None);
     }
 }

@@ -6,9 +6,9 @@ use super::change::{Change, Fields, Item, Items, List, identity, key_text};
 use super::order::{Placed, interleave};
 use super::path::Path;
 use super::rules::{self, OneOf};
-use super::spelling::nearest;
 use super::table::{KeyRule, table};
 use super::{Applied, Fault};
+use crate::api::nearest;
 
 /// Lays the overlay of a whole `spec` onto it.
 pub(super) fn overlay(fields: &Fields, base: Value) -> Result<Applied, Vec<Fault>> {

@@ -25,7 +25,6 @@ mod path;
 mod remove;
 mod rules;
 mod scalar;
-mod spelling;
 mod table;
 
 #[cfg(test)]

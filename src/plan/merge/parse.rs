@@ -8,9 +8,9 @@ use super::change::{Change, Fields, Item, Items, List, identity, key_text};
 use super::path::Path;
 use super::rules::{self, OneOf};
 use super::scalar::what;
-use super::spelling::nearest;
 use super::table::{KeyRule, Kind, ListMerge, Shape, Table, Type, TypeId, table};
 use super::{Fault, Root};
+use crate::api::nearest;
 
 /// Reads a whole overlay.
 pub(super) fn overlay(root: Root, overlay: &Map<String, Value>) -> Result<Fields, Vec<Fault>> {

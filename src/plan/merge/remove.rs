@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::change::{identity, key_text};
 use super::path::is_plain;
-use super::spelling::nearest;
 use super::table::{KeyRule, Kind, ListMerge, Shape, Type, table};
 use super::{Fault, Root};
+use crate::api::nearest;
 
 /// A path that the kind of `spec` can have.
 #[derive(Debug, Clone)]

@@ -4,7 +4,6 @@
 //! request did not name or get, unless its Router says `listVersions`. Nothing here is sent anywhere.
 
 mod form;
-mod nearest;
 mod render;
 
 use http::StatusCode;
@@ -111,7 +110,7 @@ impl Page {
         let mut offered: Vec<&str> = offered.map(|(id, _)| &**id).collect();
         offered.sort_unstable();
         if offered.len() <= COMPARED_AT_MOST {
-            page.nearest = nearest::nearest(&named, &offered).map(ToOwned::to_owned);
+            page.nearest = crate::api::nearest(&named, offered.iter().copied()).map(ToOwned::to_owned);
         }
         page.unnamed = offered.len().saturating_sub(NAMED_AT_MOST);
         page.offered = offered.into_iter().take(NAMED_AT_MOST).map(ToOwned::to_owned).collect();
