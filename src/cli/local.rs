@@ -10,8 +10,10 @@ use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::flags::EdgeFlags;
+use crate::admin::{self, Readiness};
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
 use crate::local::control::{self, Source};
@@ -88,6 +90,8 @@ fn folder_of(path: &Path) -> &Path {
 /// # Errors
 /// Where the manifests are not there, or an address cannot be bound.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // Above the table of a terminal only what somebody has to know.
+    super::logging::start(LevelFilter::WARN);
     let machine = arguments.machine()?;
     let source = Source::new(arguments.paths.clone()).map_err(|sentence| anyhow!(sentence))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -100,21 +104,32 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     let table: Arc<ArcSwap<Table>> = Arc::default();
     let meter = Arc::new(Meter::new()?);
     let config = arguments.edge.config(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    let edge = Edge::build(&config, table.clone(), meter)?;
+    tracing::info!(paths = ?arguments.paths, run = ?arguments.run, edge = ?config, "configuration");
+    let edge = Edge::build(&config, table.clone(), meter.clone())?;
+    let readiness = Readiness::new();
+    let unready = readiness.missing("the first table");
+    let listen = match arguments.edge.admin.as_slice() {
+        [] => &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+        given => given,
+    };
+    let admin = admin::Bound::build(
+        listen,
+        admin::Sources { meter, table: table.clone(), readiness: readiness.clone() },
+    )?;
     let settings = Settings {
         port: edge.addresses.first().map(SocketAddr::port).filter(|port| *port != 80),
         allow_loopback: true,
         ..Settings::default()
     };
     let (herd, mouth) = Herd::new(machine, arguments.shown());
-    let screen = Screen::new(heading(&edge.addresses));
+    let screen = Screen::new(heading(&edge.addresses, &admin.addresses));
     let core = Core::new(settings, herd, table);
     let (stop, impatient) = (CancellationToken::new(), CancellationToken::new());
-    let leaving = leave(signals, edge, stop.clone(), impatient.clone());
+    let leaving = leave(signals, edge, readiness.clone(), stop.clone(), impatient.clone());
     let running = async {
-        let (core, mouth, screen) = control::run(core, mouth, source, screen, stop).await;
+        let (core, mouth, screen) = control::run(unready, core, mouth, source, screen, stop).await;
         core.into_herd().end(mouth, impatient).await;
-        drop(screen);
+        drop((screen, admin));
     };
     tokio::select! {
         () = running => {}
@@ -123,9 +138,11 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     Ok(ExitCode::SUCCESS)
 }
 
-fn heading(addresses: &[SocketAddr]) -> String {
-    let addresses: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
-    format!("synkronic listens on {}; Ctrl-C ends it", addresses.join(", "))
+fn heading(edge: &[SocketAddr], admin: &[SocketAddr]) -> String {
+    let list = |addresses: &[SocketAddr]| {
+        addresses.iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(", ")
+    };
+    format!("synkronic serves at {}; admin at {}; Ctrl-C ends it", list(edge), list(admin))
 }
 
 /// The signals that end this program.
@@ -156,8 +173,15 @@ impl Signals {
 
 /// At the first signal the edge drains, then the pods end; at the second everything ends at once. Never
 /// returns: who runs the pods knows when all is over.
-async fn leave(mut signals: Signals, edge: Bound, stop: CancellationToken, impatient: CancellationToken) {
+async fn leave(
+    mut signals: Signals,
+    edge: Bound,
+    readiness: Arc<Readiness>,
+    stop: CancellationToken,
+    impatient: CancellationToken,
+) {
     signals.next().await;
+    let _unready = readiness.missing("it is leaving");
     let handle = edge.handle();
     handle.drain();
     let mut left = tokio::task::spawn_blocking(move || edge.join());

@@ -13,6 +13,7 @@ mod explain;
 pub mod flags;
 mod local;
 mod local_pod;
+mod logging;
 mod render;
 
 /// Rainbow deployments for Kubernetes.

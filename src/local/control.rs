@@ -66,8 +66,9 @@ impl Source {
     }
 }
 
-/// Runs until `stop`; the pods live on then, in what is returned.
-pub async fn run(
+/// Runs until `stop`; the pods live on then, in what is returned. `unready` is dropped with the first table.
+pub async fn run<U>(
+    unready: U,
     mut core: Core,
     mut mouth: Mouth,
     mut source: Source,
@@ -75,9 +76,10 @@ pub async fn run(
     stop: CancellationToken,
 ) -> (Core, Mouth, Screen) {
     source.look(&mut core);
-    let mut shown = Shown::default();
+    let (mut shown, mut unready) = (Shown::default(), Some(unready));
     loop {
         let again = core.settle(Timestamp::now(), Instant::now());
+        drop(unready.take());
         if screen.is_live() {
             screen.show(core.picture());
         } else {
