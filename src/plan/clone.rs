@@ -1,6 +1,7 @@
 //! One version: its base, its overlay, and the objects they come to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::labels::Catcher;
 use super::merge::{Fault, Overlay, RemovePath, Root, remove};
 use super::{json as steps, pods, rights, selection, service, strip};
 use crate::api::names as api_names;
-use crate::inventory::object::{DeploymentFacts, VersionFacts};
+use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
 use crate::inventory::selector::Labels;
 use crate::inventory::versions::Resolved;
 use crate::inventory::{Finding, Inventory, Kind, ObjectReference, Settings, names};
@@ -78,6 +79,7 @@ pub(super) fn clone(
     settings: &Settings,
     dpv: &VersionFacts,
     resolved: &Resolved,
+    services: &[Arc<ServiceFacts>],
     catchers: &[Catcher],
 ) -> Result<Clone, Vec<Finding>> {
     let Some(base) = inventory.deployments.get(&resolved.base).filter(|_| resolved.base_present) else {
@@ -112,10 +114,10 @@ pub(super) fn clone(
     selection::watch_policies(inventory, &subject, &chosen.labels, &mut warnings);
 
     let mut objects = Vec::new();
-    for found in service::wanted(inventory, &subject)? {
+    for found in service::wanted(inventory, &subject, services)? {
         let name = names::service(&found.meta.key.name, &resolved.version);
         let overlay = overlays.service.as_ref();
-        let object = service::clone(&subject, found, &name, overlay, &chosen.labels, &mut warnings)?;
+        let object = service::clone(&subject, &found, &name, overlay, &chosen.labels, &mut warnings)?;
         objects.push((Kind::Service, name, object));
     }
     if objects.is_empty() {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::inventory::names;
-use crate::inventory::object::VersionFacts;
+use crate::inventory::object::{ServiceFacts, VersionFacts};
 use crate::inventory::report::CloneReport;
 use crate::inventory::versions::Resolution;
 use crate::inventory::{Finding, Inventory, Key, Kind, ObjectReference, Settings};
@@ -84,6 +84,8 @@ struct Place {
     namespace: Option<Arc<str>>,
     /// Everything that selects pods there.
     catchers: Vec<Catcher>,
+    /// The Services that select a base's pods, by base.
+    services: BTreeMap<Key, Vec<Arc<ServiceFacts>>>,
     /// Names given out already, by kind, and the value of `kyaninus.com/dpv`.
     taken: BTreeMap<(Option<Kind>, String), Key>,
 }
@@ -93,8 +95,19 @@ impl Place {
         Self {
             namespace: Some(namespace.clone()),
             catchers: labels::catchers(inventory, namespace),
+            services: BTreeMap::new(),
             taken: BTreeMap::new(),
         }
+    }
+
+    /// Looked up once for all versions of a base: a namespace holds many more clones than bases.
+    fn services_of(&mut self, inventory: &Inventory, base: &Key) -> Vec<Arc<ServiceFacts>> {
+        let find = || {
+            let base = inventory.deployments.get(base);
+            let found = base.into_iter().flat_map(|base| inventory.services_of(base));
+            found.filter_map(|service| inventory.services.shared(&service.meta.key)).collect()
+        };
+        self.services.entry(base.clone()).or_insert_with(find).clone()
     }
 }
 
@@ -106,7 +119,8 @@ fn one(
 ) -> (CloneReport, Vec<Desired>) {
     let outcome = match inventory.resolution(&dpv.meta.key) {
         Some(Resolution::Resolved(resolved)) => {
-            clone::clone(inventory, settings, dpv, resolved, &place.catchers)
+            let services = place.services_of(inventory, &resolved.base);
+            clone::clone(inventory, settings, dpv, resolved, &services, &place.catchers)
                 .and_then(|clone| claim_names(inventory, dpv, clone, place))
         }
         Some(Resolution::Refused(finding)) => Err(vec![finding.clone()]),

@@ -1,5 +1,7 @@
 //! The clones of a base's Services.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::clone::{Subject, add_metadata};
@@ -10,24 +12,23 @@ use crate::inventory::object::ServiceFacts;
 use crate::inventory::selector::Labels;
 use crate::inventory::{Finding, Inventory};
 
-/// The base's Services that a DeploymentVersion clones, by name.
+/// The base's Services that a DeploymentVersion clones, by name; `of_base` are all that select its pods.
 ///
 /// # Errors
 /// Where one that it names is not there, selects nothing, or does not select the base's pods.
-pub(super) fn wanted<'i>(
-    inventory: &'i Inventory,
-    subject: &Subject<'i>,
-) -> Result<Vec<&'i ServiceFacts>, Vec<Finding>> {
+pub(super) fn wanted(
+    inventory: &Inventory,
+    subject: &Subject<'_>,
+    of_base: &[Arc<ServiceFacts>],
+) -> Result<Vec<Arc<ServiceFacts>>, Vec<Finding>> {
     let base = subject.base;
-    let Some(named) = &subject.dpv.spec.services else {
-        return Ok(inventory.services_of(base).collect());
-    };
+    let Some(named) = &subject.dpv.spec.services else { return Ok(of_base.to_vec()) };
     let mut services = Vec::new();
     let mut findings = Vec::new();
     for (index, name) in named.iter().enumerate() {
         let field = format!("spec.services[{index}]");
         let mut refuse = |reason, message| findings.push(subject.rejected(reason, field.clone(), message));
-        match inventory.services.get(&base.meta.key.sibling(name.as_str())) {
+        match inventory.services.shared(&base.meta.key.sibling(name.as_str())) {
             None => refuse(
                 "ServiceNotFound",
                 format!(
