@@ -26,6 +26,7 @@ pub struct Flaw {
 }
 
 /// The schemas of both kinds, ready to be asked.
+#[derive(Debug)]
 pub struct Judge {
     kinds: BTreeMap<String, JSONSchemaProps>,
     patterns: HashMap<String, Regex>,

@@ -5,7 +5,6 @@
 //! schema, the inventory, `plan` and `routes`, which are the ones that a cluster would give.
 
 mod print;
-mod shape;
 #[cfg(test)]
 mod tests;
 mod verdict;

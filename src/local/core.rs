@@ -135,6 +135,10 @@ impl Core {
 
     /// Puts in what a manifest says; tells whether it could be read. Where not, what was there stays.
     fn put_file(&mut self, placed: &Placed, now: Timestamp, edits: &mut Vec<Edit>) -> bool {
+        // An API server would refuse it.
+        if placed.refused {
+            return false;
+        }
         let put = |world: &mut World| world.put(placed.manifest.value.clone(), Origin::File, now);
         let mut outcome = put(&mut self.world);
         if let Ok(Put::Taken(_)) = outcome {

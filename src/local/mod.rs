@@ -7,6 +7,7 @@ pub mod manifests;
 pub mod picture;
 pub mod pods;
 pub mod screen;
+pub mod shape;
 pub mod shelf;
 pub mod watch;
 pub mod world;

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::manifests::{Manifest, Reading, Remark};
+use super::shape;
 use super::world::identify;
+use crate::api::{Judge, names};
 use crate::inventory::{Key, Kind};
 
 /// How long an object may be missing from the files before it counts as deleted.
@@ -23,6 +25,11 @@ pub struct Placed {
     pub id: (Kind, Key),
     /// The manifest.
     pub manifest: Arc<Manifest>,
+    /// What is wrong with it by itself.
+    pub flaws: Arc<[Remark]>,
+    /// Whether an API server would refuse it for that. A base with a flaw is taken as it is: what the flaw
+    /// is about may be newer than this program.
+    pub refused: bool,
 }
 
 /// What the files want.
@@ -46,6 +53,7 @@ struct File {
 /// The last good objects of every file.
 #[derive(Debug, Default)]
 pub struct Shelf {
+    judge: Judge,
     files: BTreeMap<Arc<str>, File>,
     /// What was wanted last.
     known: BTreeMap<(Kind, Key), Placed>,
@@ -61,7 +69,8 @@ impl Shelf {
         let file = self.files.entry(source.into()).or_default();
         // At the first look there is nothing better than the documents that can be read.
         if reading.errors.is_empty() || !self.begun {
-            file.good = reading.manifests.into_iter().filter_map(place).collect();
+            let judge = &self.judge;
+            file.good = reading.manifests.into_iter().filter_map(|it| place(it, judge)).collect();
         }
         file.faults = reading.errors;
         file.warnings = reading.warnings;
@@ -85,6 +94,7 @@ impl Shelf {
         for file in self.files.values() {
             remarks.extend(file.faults.iter().chain(&file.warnings).cloned());
             for placed in &file.good {
+                remarks.extend(placed.flaws.iter().cloned());
                 if let Some(earlier) = found.insert(placed.id.clone(), placed.clone()) {
                     remarks.push(twice(&earlier, placed));
                 }
@@ -111,9 +121,18 @@ impl Shelf {
     }
 }
 
-fn place(mut manifest: Manifest) -> Option<Placed> {
+fn place(mut manifest: Manifest, judge: &Judge) -> Option<Placed> {
     let id = identify(&mut manifest.value)?;
-    Some(Placed { id, manifest: Arc::new(manifest) })
+    let flaws: Arc<[Remark]> = shape::flaws(judge, &manifest.value)
+        .into_iter()
+        .map(|flaw| Remark {
+            source: manifest.source.clone(),
+            line: Some(manifest.line_of(&flaw.field)),
+            text: format!("{} {}: {}: {}", id.0, id.1, flaw.field, flaw.message),
+        })
+        .collect();
+    let refused = !flaws.is_empty() && id.0.group() == names::GROUP;
+    Some(Placed { id, manifest: Arc::new(manifest), flaws, refused })
 }
 
 fn twice(earlier: &Placed, later: &Placed) -> Remark {

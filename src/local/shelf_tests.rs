@@ -86,3 +86,30 @@ fn an_object_in_two_files_is_named() {
         ["b.yaml:4: Service default/one is also in a.yaml:4; this one is taken, remove one of them"]
     );
 }
+
+#[test]
+fn an_object_with_a_flaw_is_named_for_as_long_as_it_has_it() {
+    let mut desk = Desk::new();
+    let router = |field: &str| {
+        format!(
+            "apiVersion: kyaninus.com/v1\nkind: Router\nmetadata: {{name: r}}\nspec: {{base: b, {field}: [a.b]}}\n"
+        )
+    };
+    let base = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\nspec: {replcas: 2}\n";
+    desk.save("a.yaml", &router("host"));
+    desk.save("b.yaml", base);
+    for _ in 0..2 {
+        let remarks = desk.remarks();
+        assert_eq!(remarks.len(), 3, "{remarks:?}");
+        assert!(
+            remarks[0].starts_with("a.yaml:4: Router default/r: spec.host: there is no field `host`"),
+            "{remarks:?}"
+        );
+        assert!(remarks[2].starts_with("b.yaml:4: Deployment default/b: spec.replcas: "), "{remarks:?}");
+        let refused: Vec<bool> =
+            desk.shelf.wanted(desk.now).objects.iter().map(|placed| placed.refused).collect();
+        assert_eq!(refused, [false, true], "the base is taken as it is, the Router is not");
+    }
+    desk.save("a.yaml", &router("hosts"));
+    assert_eq!(desk.remarks().len(), 1);
+}

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::api::Judge;
 use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, ObjectReference, Settings, Severity};
 use crate::local::manifests::{Manifest, Reading, Remark};
+use crate::local::shape;
 use crate::{plan, routes};
 
 /// The reason of a warning that is about running pods, of which files have none.
@@ -91,7 +92,6 @@ struct Bench {
     inventory: Inventory,
     /// What the inventory takes in at once: it resolves each namespace once then.
     edits: Vec<Edit>,
-    findings: BTreeSet<Finding>,
 }
 
 impl Bench {
@@ -105,7 +105,7 @@ impl Bench {
             known: true,
             notes: BTreeSet::new(),
         };
-        for flaw in judge.judge(&manifest.value).unwrap_or_default() {
+        for flaw in shape::flaws(judge, &manifest.value) {
             let line = manifest.line_of(&flaw.field);
             verdict.notes.insert(Note {
                 line,
@@ -115,35 +115,40 @@ impl Bench {
                 message: flaw.message,
             });
         }
-        if !verdict.is_rejected() {
-            match Object::read(as_created(&manifest)) {
-                Ok(Some(object)) => {
-                    verdict.name = object.key().to_string();
-                    let reference = ObjectReference { kind: object.kind(), key: object.key().clone() };
-                    if let Some(first) = self.places.insert(reference, place) {
-                        let line = verdict.line;
-                        verdict
-                            .notes
-                            .extend(self.verdicts.get(first).map(|first| written_twice(first, line)));
-                    }
-                    self.findings.extend(super::shape::judge(&object, &manifest.value));
-                    self.edits.push(Edit::Apply(Box::new(object)));
-                }
-                Ok(None) => verdict.known = false,
-                Err(error) => {
-                    verdict.notes.insert(misshapen(&manifest, error.message));
-                }
-            }
+        // What an API server refuses is not there for others; a base with a flaw is, or each of its versions
+        // would be said to lack it.
+        if !verdict.is_rejected() || matches!(manifest.kind(), "Deployment" | "Service") {
+            self.place(&manifest, &mut verdict, place);
         }
         self.verdicts.push(verdict);
         self.manifests.push(manifest);
     }
 
+    fn place(&mut self, manifest: &Manifest, verdict: &mut Verdict, place: usize) {
+        match Object::read(as_created(manifest)) {
+            Ok(Some(object)) => {
+                verdict.name = object.key().to_string();
+                let reference = ObjectReference { kind: object.kind(), key: object.key().clone() };
+                let first = self.places.insert(reference, place);
+                if let Some(first) = first.and_then(|first| self.verdicts.get(first)) {
+                    verdict.notes.insert(written_twice(first, verdict.line));
+                }
+                self.edits.push(Edit::Apply(Box::new(object)));
+            }
+            Ok(None) => verdict.known = false,
+            Err(error) if !verdict.is_rejected() => {
+                verdict.notes.insert(misshapen(manifest, error.message));
+            }
+            // The flaws say it already.
+            Err(_) => {}
+        }
+    }
+
     fn ask_the_rooms(&mut self, settings: &Settings) {
         self.inventory.update(std::mem::take(&mut self.edits));
-        let mut findings = std::mem::take(&mut self.findings);
         let plan = plan::plan(&self.inventory, settings);
-        findings.extend(plan.reports.into_values().flat_map(|report| report.findings));
+        let mut findings: BTreeSet<Finding> =
+            plan.reports.into_values().flat_map(|report| report.findings).collect();
         // What the plan makes is there for routes, as it would be in a cluster.
         let made =
             plan.objects.iter().filter_map(|desired| Object::read((*desired.object).clone()).ok().flatten());

@@ -1,0 +1,101 @@
+//! What is wrong with one object by itself, as an API server would tell: unknown fields, wrong types, what
+//! is missing. Pure; whether it fits the others is the other rooms' to say.
+
+use serde_json::{Map, Value};
+
+use crate::api::{Flaw, Judge};
+use crate::inventory::selector::{Labels, Selector};
+use crate::plan::merge::{self, Root};
+
+/// What is wrong with an object: ours by their own schema, Deployments and Services by what Kubernetes says
+/// of them. Other kinds are not judged.
+#[must_use]
+pub fn flaws(judge: &Judge, object: &Value) -> Vec<Flaw> {
+    if let Some(flaws) = judge.judge(object) {
+        return flaws;
+    }
+    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (text("apiVersion"), text("kind")) {
+        ("apps/v1", "Deployment") => {
+            let mut flaws = spec(object, Root::Deployment);
+            if flaws.is_empty() {
+                flaws.extend(selector(object));
+            }
+            flaws
+        }
+        ("v1", "Service") => spec(object, Root::Service),
+        _ => Vec::new(),
+    }
+}
+
+/// A `spec` is an overlay onto nothing, so the reader of overlays judges it.
+fn spec(object: &Value, root: Root) -> Vec<Flaw> {
+    let empty = Map::new();
+    let spec = match object.get("spec") {
+        Some(Value::Object(spec)) => spec,
+        None | Some(Value::Null) => &empty,
+        Some(_) => return vec![flaw("spec", "WrongType", "an object belongs here")],
+    };
+    let Err(faults) = merge::merge(root, Value::Object(Map::new()), spec) else { return Vec::new() };
+    let in_spec = |fault: merge::Fault| match fault.path.as_str() {
+        "" => flaw("spec", "InvalidSpec", fault.message),
+        path => flaw(format!("spec.{path}"), "InvalidSpec", fault.message),
+    };
+    faults.into_iter().map(in_spec).collect()
+}
+
+/// A Deployment that does not select its own pods is refused by every API server.
+fn selector(object: &Value) -> Option<Flaw> {
+    let part = |pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
+    let selector: Selector = serde_json::from_value(part("/spec/selector")).unwrap_or_default();
+    let labels: Labels = serde_json::from_value(part("/spec/template/metadata/labels")).unwrap_or_default();
+    let message = if selector.is_empty() {
+        "the selector is missing; select the pod template's labels, as `matchLabels: {app: shop}`"
+    } else if !selector.matches(&labels) {
+        "it does not select the pod template's own labels; make the two agree"
+    } else {
+        return None;
+    };
+    Some(flaw("spec.selector", "InvalidSelector", message))
+}
+
+fn flaw(field: impl Into<String>, reason: &'static str, message: impl Into<String>) -> Flaw {
+    Flaw { field: field.into(), reason, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_is_judged_by_its_own() {
+        let judge = Judge::new();
+        let fields = |object: Value| -> Vec<String> {
+            flaws(&judge, &object).into_iter().map(|flaw| flaw.field).collect()
+        };
+        let deployment = |spec: Value| json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec});
+        let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}});
+        let selector = |app: &str| json!({"matchLabels": {"app": app}});
+        assert!(fields(deployment(json!({"selector": selector("a"), "template": template}))).is_empty());
+        assert_eq!(
+            fields(deployment(json!({"selector": selector("b"), "template": template}))),
+            ["spec.selector"]
+        );
+        assert_eq!(fields(deployment(json!({"template": template}))), ["spec.selector"]);
+        assert_eq!(fields(deployment(json!({"replcas": 1}))), ["spec.replcas"]);
+        assert_eq!(fields(deployment(json!([]))), ["spec"]);
+        assert_eq!(
+            fields(json!({"apiVersion": "v1", "kind": "Service", "spec": {"selectors": {}}})),
+            ["spec.selectors"]
+        );
+        assert_eq!(
+            fields(
+                json!({"apiVersion": "kyaninus.com/v1", "kind": "Router", "metadata": {"name": "a"}, "spec": {"base": "a"}})
+            ),
+            ["spec"]
+        );
+        assert!(fields(json!({"apiVersion": "v1", "kind": "ConfigMap", "spec": {"x": 1}})).is_empty());
+    }
+}
