@@ -10,7 +10,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::route::{Protocol, Route};
-use super::router::{Plan, RouterTable, Slot};
+use super::router::{Offer, Plan, RouterTable, Slot};
 use super::rules::Rule;
 use super::table::Table;
 use crate::api::Fallback;
@@ -74,13 +74,13 @@ fn describe_rule(rule: &Rule) -> Value {
 }
 
 fn describe_slot(slot: &Slot) -> Value {
-    let (route, offer) = match slot {
-        Slot::Offered { route, by_path: true } => (route, "offered, by path too"),
-        Slot::Offered { route, by_path: false } => (route, "offered"),
-        Slot::Unlisted(route) => (route, "not offered"),
-        Slot::Gone => return json!({"offer": "was offered"}),
+    let offer = match slot.offer {
+        Offer::Open { by_path: true } => "offered, by path too",
+        Offer::Open { by_path: false } => "offered",
+        Offer::Unlisted => "not offered",
+        Offer::Gone => "was offered",
     };
-    let mut value = describe_route(route);
+    let mut value = describe_route(&slot.route);
     value.insert("offer".to_owned(), json!(offer));
     Value::Object(value)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::hosts::Reading;
 use super::path::PathReading;
 use super::route::Route;
-use super::router::{RouterTable, Slot};
+use super::router::{Offer, RouterTable, Slot};
 use super::rules::{Depends, Rule};
 use super::table::{Caching, Choice, Facts, Outcome, Reason};
 use crate::api::Fallback;
@@ -41,37 +41,37 @@ pub(super) fn decide<'t>(reading: &Reading<'t>, facts: &Facts<'t>) -> Outcome<'t
 /// What a path names, and the slot of it; nothing where the segment is the application's.
 pub(super) fn path_slot<'t>(router: &'t RouterTable, path: &'t str) -> Option<(PathReading<'t>, &'t Slot)> {
     let reading = router.plan.path.as_ref()?.read(path)?;
-    match router.versions.get(reading.segment)? {
-        slot @ (Slot::Offered { by_path: true, .. } | Slot::Gone) => Some((reading, slot)),
-        Slot::Offered { by_path: false, .. } | Slot::Unlisted(_) => None,
+    let slot = router.versions.get(reading.segment)?;
+    match slot.offer {
+        Offer::Open { by_path: true } | Offer::Gone => Some((reading, slot)),
+        Offer::Open { by_path: false } | Offer::Unlisted => None,
     }
 }
 
 fn by_path<'t>(router: &'t RouterTable, path: &'t str) -> Option<Outcome<'t>> {
     let (reading, slot) = path_slot(router, path)?;
-    let Slot::Offered { route, .. } = slot else {
+    if !slot.is_open() {
         return Some(Outcome::NoVersion { named: reading.segment, reason: Reason::Path });
-    };
-    let choice = Choice { prefix: reading.prefix, ..choice(route, Reason::Path, by_url(router)) };
+    }
+    let choice = Choice { prefix: reading.prefix, ..choice(&slot.route, Reason::Path, by_url(router)) };
     Some(if reading.bare { Outcome::AddSlash(choice) } else { served(choice) })
 }
 
 /// A version that the request names itself: unknown is 404, never another version.
 fn by_name<'t>(router: &'t RouterTable, named: &'t str, reason: Reason<'t>) -> Outcome<'t> {
-    match router.versions.get(named) {
-        Some(Slot::Offered { route, .. }) => served(choice(route, reason, by_url(router))),
-        Some(Slot::Unlisted(_) | Slot::Gone) | None => Outcome::NoVersion { named, reason },
+    match router.versions.get(named).filter(|slot| slot.is_open()) {
+        Some(slot) => served(choice(&slot.route, reason, by_url(router))),
+        None => Outcome::NoVersion { named, reason },
     }
 }
 
 /// A rule's version, or what `onUnavailable.rules` puts in its place.
 fn by_rule<'t>(router: &'t RouterTable, rule: &'t Rule, caching: Caching<'t>) -> Outcome<'t> {
-    // Every rule's target has a slot with a route; were it missing, the active version would say 503.
-    let wanted = router.versions.get(&rule.send).and_then(Slot::route);
-    let reason = Reason::Rule(&rule.reason);
-    let Some(wanted) = wanted else {
-        return Outcome::Unavailable(choice(&router.active, reason, caching));
+    // Every rule's target has a slot; were it missing, the answer would be a 503 all the same.
+    let Some(Slot { route: wanted, .. }) = router.versions.get(&rule.send) else {
+        return Outcome::Unavailable(choice(&router.active, Reason::Rule(&rule.reason), caching));
     };
+    let reason = Reason::Rule(&rule.reason);
     let instead = match router.plan.rules_fallback {
         None | Some(Fallback::Fail) => None,
         Some(Fallback::Active) => Some(&router.active),

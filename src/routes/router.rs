@@ -24,29 +24,33 @@ pub(super) struct RouterTable {
     pub active: Arc<Route>,
 }
 
-/// What an id means to a Router.
+/// One id: where it leads, and who may go there.
 #[derive(Debug, Clone)]
-pub(super) enum Slot {
-    /// On offer: a request may name it.
-    Offered {
-        /// Where it leads.
-        route: Arc<Route>,
-        /// Whether a path may name it too; never the base, whose pages are at the bare path.
+pub(super) struct Slot {
+    /// Where it leads; without endpoints where there is no such version.
+    pub route: Arc<Route>,
+    /// Whether a request may name it.
+    pub offer: Offer,
+}
+
+/// Whether a request may name an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// It may.
+    Open {
+        /// By its path, too; never the base, whose pages are at the bare path.
         by_path: bool,
     },
-    /// Not on offer, but the Router itself sends to it: its active version, or a rule's.
-    Unlisted(Arc<Route>),
-    /// Was on offer within the last 30 days: its paths are not the application's yet.
+    /// It may not; the Router itself sends to it: its active version, or a rule's.
+    Unlisted,
+    /// It may not, but might until lately (30 days): its paths are not the application's yet.
     Gone,
 }
 
 impl Slot {
-    /// Where it leads, where it leads anywhere.
-    pub(super) fn route(&self) -> Option<&Arc<Route>> {
-        match self {
-            Self::Offered { route, .. } | Self::Unlisted(route) => Some(route),
-            Self::Gone => None,
-        }
+    /// Whether a request may name it.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.offer, Offer::Open { .. })
     }
 }
 
@@ -79,14 +83,14 @@ impl RouterTable {
     /// A Router that has one version, the active one.
     pub(super) fn of_route(route: Arc<Route>) -> Self {
         let plan = Plan { namespace: route.namespace.clone(), name: route.router.clone(), ..Plan::default() };
-        let slot = Slot::Offered { route: route.clone(), by_path: false };
+        let slot = Slot { route: route.clone(), offer: Offer::Open { by_path: false } };
         let versions = Shards::default().with(vec![(route.version.clone(), Some(slot))]);
         Self { plan: plan.into(), versions, active: route }
     }
 
     /// The base's route.
     pub(super) fn base(&self) -> Option<&Arc<Route>> {
-        self.versions.get(VersionId::BASE)?.route()
+        self.versions.get(VersionId::BASE).map(|slot| &slot.route)
     }
 }
 

@@ -97,7 +97,7 @@ impl RouterState {
             });
         let (old_table, mut version_findings) = match old {
             Some(mut old) => {
-                let kept = |id: &str| meanings.get(id).is_some_and(|meaning| *meaning != Meaning::Gone);
+                let kept = |id: &str| meanings.contains_key(id);
                 let moved = old.service.as_ref().ok() != service.as_ref().ok();
                 old.leave_versions(inventory, around.backends, |id| moved || !kept(id));
                 (Some(old.table), std::mem::take(&mut old.version_findings))
@@ -206,14 +206,15 @@ fn whole_table(
         let before = old_slots.and_then(|slots| slots.get(id.as_str()));
         if !everything
             && !touched.contains(id.as_str())
-            && before.is_some_and(|before| meaning_of(before) == *meaning)
+            && before.is_some_and(|before| {
+                meaning_of(before) == *meaning && resolver.tells_right(id, &before.route)
+            })
         {
             continue;
         }
         let slot = resolver.slot(id, *meaning, before);
         if differs(before, &slot) {
-            let name = slot.route().map_or_else(|| id.as_str().into(), |route| route.version.clone());
-            changes.push((name, Some(slot)));
+            changes.push((slot.route.version.clone(), Some(slot)));
         }
     }
     if let Some(slots) = old_slots {
@@ -236,7 +237,7 @@ fn changed_table(
 ) -> Arc<RouterTable> {
     let versions = if changes.is_empty() { None } else { Some(old.versions.with(changes)) };
     let slots = versions.as_ref().unwrap_or(&old.versions);
-    let active = slots.get(active.as_str()).and_then(Slot::route).unwrap_or(&old.active).clone();
+    let active = slots.get(active.as_str()).map_or(&old.active, |slot| &slot.route).clone();
     if versions.is_none() && Arc::ptr_eq(&active, &old.active) && Arc::ptr_eq(&plan, &old.plan) {
         return old;
     }
@@ -245,19 +246,9 @@ fn changed_table(
 }
 
 fn meaning_of(slot: &Slot) -> Meaning {
-    match slot {
-        Slot::Offered { by_path, .. } => Meaning::Offered { by_path: *by_path },
-        Slot::Unlisted(route) => Meaning::Unlisted { exists: route.absence != Some(Absence::NoVersion) },
-        Slot::Gone => Meaning::Gone,
-    }
+    Meaning { offer: slot.offer, exists: slot.route.absence != Some(Absence::NoVersion) }
 }
 
 fn differs(old: Option<&Slot>, new: &Slot) -> bool {
-    let Some(old) = old else { return true };
-    let same_route = match (old.route(), new.route()) {
-        (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
-    };
-    meaning_of(old) != meaning_of(new) || !same_route
+    old.is_none_or(|old| old.offer != new.offer || !Arc::ptr_eq(&old.route, &new.route))
 }

@@ -12,17 +12,15 @@ use crate::api::VersionId;
 use crate::inventory::object::RouterFacts;
 use crate::inventory::{Finding, Inventory, Key, Settings};
 use crate::routes::route::{Absence, Protocol, Route, RouteLimits};
-use crate::routes::router::Slot;
+use crate::routes::router::{Offer, Slot};
 
 /// What an id means to a Router, before it is known where it leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// On offer, and whether a path may name it.
-    Offered { by_path: bool },
-    /// The Router itself sends to it; a rule may do so although there is no such version.
-    Unlisted { exists: bool },
-    /// Was on offer.
-    Gone,
+pub(super) struct Meaning {
+    /// Whether a request may name it.
+    pub offer: Offer,
+    /// Whether there is such a version.
+    pub exists: bool,
 }
 
 /// Every id that means something to a Router.
@@ -34,29 +32,23 @@ pub(super) fn meanings(
     let versions = inventory.versions_of(&router.base());
     let exists = |id: &VersionId| id.is_base() || versions.is_some_and(|versions| versions.contains_key(id));
     let mut meanings = BTreeMap::new();
-    for offered in &router.status.offered {
-        if let Ok(id) = VersionId::parse(&offered.id)
-            && !id.is_base()
-        {
-            meanings.insert(id, Meaning::Gone);
-        }
-    }
-    let sent = router.spec.rules.iter().map(|rule| &rule.send);
-    for id in sent.filter_map(|text| VersionId::parse(text).ok()) {
+    let parsed = |text: &String| VersionId::parse(text).ok();
+    // What is sent to although no request may name it.
+    let sent = router.spec.rules.iter().filter_map(|rule| parsed(&rule.send));
+    let wanted = router.spec.active.as_ref().and_then(parsed).filter(exists);
+    for id in sent.chain(wanted).chain([active.clone()]) {
         let exists = exists(&id);
-        // A path that was a version's stays 404, also where a rule still names the version.
-        if exists || !meanings.contains_key(&id) {
-            meanings.insert(id, Meaning::Unlisted { exists });
-        }
+        meanings.insert(id, Meaning { offer: Offer::Unlisted, exists });
     }
-    let wanted = router.spec.active.as_deref().and_then(|text| VersionId::parse(text).ok());
-    for id in wanted.into_iter().filter(|id| exists(id)).chain([active.clone()]) {
-        meanings.insert(id, Meaning::Unlisted { exists: true });
+    for id in router.status.offered.iter().filter_map(|offered| parsed(&offered.id)) {
+        let exists = exists(&id);
+        meanings.insert(id, Meaning { offer: Offer::Gone, exists });
     }
     for version in inventory.offered(router) {
-        meanings.insert(version.id.clone(), Meaning::Offered { by_path: !version.id.is_base() });
+        let open = Offer::Open { by_path: !version.id.is_base() };
+        meanings.insert(version.id.clone(), Meaning { offer: open, exists: true });
     }
-    meanings.insert(VersionId::base(), Meaning::Offered { by_path: false });
+    meanings.insert(VersionId::base(), Meaning { offer: Offer::Open { by_path: false }, exists: true });
     meanings
 }
 
@@ -76,16 +68,8 @@ pub(super) struct Resolver<'c> {
 impl Resolver<'_> {
     /// The slot of an id; the old one's route where nothing differs.
     pub(super) fn slot(&mut self, id: &VersionId, meaning: Meaning, old: Option<&Slot>) -> Slot {
-        let exists = match meaning {
-            Meaning::Offered { .. } => true,
-            Meaning::Unlisted { exists } => exists,
-            Meaning::Gone => return Slot::Gone,
-        };
-        let route = self.route(id, exists, old.and_then(Slot::route));
-        match meaning {
-            Meaning::Offered { by_path } => Slot::Offered { route, by_path },
-            Meaning::Unlisted { .. } | Meaning::Gone => Slot::Unlisted(route),
-        }
+        let route = self.route(id, meaning.exists, old.map(|old| &old.route));
+        Slot { route, offer: meaning.offer }
     }
 
     fn route(&mut self, id: &VersionId, exists: bool, old: Option<&Arc<Route>>) -> Arc<Route> {
@@ -151,6 +135,15 @@ impl Resolver<'_> {
         (if suspended { Some(Absence::Suspended) } else { absence }, endpoints)
     }
 
+    /// Whether a route's absence still says rightly whether the version is suspended: an id can pass from one
+    /// DeploymentVersion to another.
+    pub(super) fn tells_right(&self, id: &VersionId, route: &Route) -> bool {
+        match route.absence {
+            None | Some(Absence::NoVersion) => true,
+            Some(absence) => self.is_suspended(id) == (absence == Absence::Suspended),
+        }
+    }
+
     fn is_suspended(&self, id: &VersionId) -> bool {
         let version = self.inventory.versions_of(&self.router.base()).and_then(|versions| versions.get(id));
         let dpv = version.and_then(|version| self.inventory.dpvs.get(version.dpv.as_ref()?));
@@ -177,8 +170,8 @@ pub(super) fn judge_names(
         let Ok(id) = VersionId::parse(&rule.send) else { continue };
         let field = format!("spec.rules[{}].send", super::rule::label(rule, place, duplicate));
         match meanings.get(&id) {
-            Some(Meaning::Offered { .. }) => {}
-            Some(Meaning::Unlisted { exists: true }) => findings.warn(
+            Some(Meaning { offer: Offer::Open { .. }, .. }) => {}
+            Some(Meaning { exists: true, .. }) => findings.warn(
                 "VersionNotOffered",
                 field,
                 format!(
@@ -186,7 +179,7 @@ pub(super) fn judge_names(
                      it to give it an address"
                 ),
             ),
-            Some(Meaning::Unlisted { exists: false } | Meaning::Gone) | None => findings.warn(
+            Some(Meaning { exists: false, .. }) | None => findings.warn(
                 "VersionNotFound",
                 field,
                 format!(
@@ -200,13 +193,11 @@ pub(super) fn judge_names(
     if let Some(Ok(wanted)) = router.spec.active.as_deref().map(VersionId::parse)
         && wanted != *active
     {
-        let (reason, state) = match meanings.get(&wanted) {
-            None | Some(Meaning::Gone | Meaning::Unlisted { exists: false }) => {
-                ("ActiveNotFound", "does not exist; create it, or correct `spec.active`")
-            }
-            Some(Meaning::Offered { .. } | Meaning::Unlisted { exists: true }) => {
-                ("ActiveNotReady", "has no ready endpoint yet; it becomes active as soon as it has one")
-            }
+        let exists = meanings.get(&wanted).is_some_and(|meaning| meaning.exists);
+        let (reason, state) = if exists {
+            ("ActiveNotReady", "has no ready endpoint yet; it becomes active as soon as it has one")
+        } else {
+            ("ActiveNotFound", "does not exist; create it, or correct `spec.active`")
         };
         findings.warn(reason, "spec.active", format!("`{active}` stays active: `{wanted}` {state}"));
     }

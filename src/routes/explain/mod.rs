@@ -12,7 +12,7 @@ pub use described::{Described, DescribedError};
 
 use super::find::path_slot;
 use super::hosts::Reading;
-use super::router::{RouterTable, Slot};
+use super::router::{Offer, RouterTable};
 use super::rules::{Depends, Entry, Rule};
 use super::table::{Caching, Choice, Facts, Outcome, Reason, Table};
 
@@ -194,10 +194,10 @@ fn by_subdomain(reading: &Reading<'_>, facts: &Facts<'_>) -> (bool, String) {
 }
 
 fn known(router: &RouterTable, named: &str) -> &'static str {
-    match router.versions.get(named) {
-        Some(Slot::Offered { .. }) => "",
-        Some(Slot::Unlisted(_)) => ", which is not on offer",
-        Some(Slot::Gone) => ", which is gone",
+    match router.versions.get(named).map(|slot| slot.offer) {
+        Some(Offer::Open { .. }) => "",
+        Some(Offer::Unlisted) => ", which is not on offer",
+        Some(Offer::Gone) => ", which is not on offer any more",
         None => ", which is no version here",
     }
 }
@@ -209,10 +209,7 @@ fn by_path(router: &RouterTable, facts: &Facts<'_>) -> (bool, String) {
     };
     let segment = reading.segment;
     match path_slot(router, facts.path) {
-        Some((_, Slot::Gone)) => {
-            (true, format!("the path names `{segment}`, which was on offer until lately"))
-        }
-        Some(_) => (true, format!("the path names `{segment}`")),
+        Some(_) => (true, format!("the path names `{segment}`{}", known(router, segment))),
         None => (false, format!("`{segment}` is no version on offer by path: it is the application's")),
     }
 }

@@ -11,7 +11,6 @@ use http::StatusCode;
 pub use form::Form;
 pub use render::Rendered;
 
-use super::router::Slot;
 use super::table::{Facts, Outcome, Table};
 
 /// Seconds after which a 503 may be tried again: about what a pod takes to become ready.
@@ -106,7 +105,7 @@ impl Page {
         let Some(router) = table.router_at(facts.host).filter(|router| router.plan.list_versions) else {
             return page;
         };
-        let offered = router.versions.iter().filter(|(_, slot)| matches!(slot, Slot::Offered { .. }));
+        let offered = router.versions.iter().filter(|(_, slot)| slot.is_open());
         let mut offered: Vec<&str> = offered.map(|(id, _)| &**id).collect();
         offered.sort_unstable();
         if offered.len() <= COMPARED_AT_MOST {

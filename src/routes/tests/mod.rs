@@ -2,8 +2,12 @@
 
 pub mod world;
 
+mod again;
+mod dice;
 mod endpoints;
 mod hosts;
+mod judged;
+mod oracle;
 mod order;
 mod paths;
 mod rules;

@@ -16,14 +16,14 @@ pub struct World {
 }
 
 /// A request, as a test writes it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Ask {
-    method: Method,
-    host: String,
-    path: String,
-    query: Option<String>,
-    headers: HeaderMap,
-    client: IpAddr,
+    pub method: Method,
+    pub host: String,
+    pub path: String,
+    pub query: Option<String>,
+    pub headers: HeaderMap,
+    pub client: IpAddr,
 }
 
 impl World {
@@ -116,6 +116,21 @@ impl Ask {
     pub fn path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
+    }
+
+    /// The method and URL of another request.
+    pub fn take_url_of(&mut self, other: &Self) {
+        let Self { method, host, path, query, .. } = other.clone();
+        (self.method, self.host, self.path, self.query) = (method, host, path, query);
+    }
+
+    /// Another request's lines of a header.
+    pub fn take_header_of(&mut self, other: &Self, name: &str) {
+        let name: HeaderName = name.parse().unwrap();
+        self.headers.remove(&name);
+        for value in other.headers.get_all(&name) {
+            self.headers.append(name.clone(), value.clone());
+        }
     }
 
     pub fn client(mut self, client: &str) -> Self {
