@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Servers that say they are version-0, version-1, ….
 fn echoes(runtime: &tokio::runtime::Runtime, stop: &CancellationToken) -> Vec<SocketAddr> {
     let bind = |number| {
-        let voice = Voice { version: format!("version-{number}"), links: Vec::new() };
+        let voice = Voice { version: format!("version-{number}"), links: Vec::new(), ..Voice::default() };
         let bound = runtime.block_on(Bound::bind(([127, 0, 0, 1], 0).into(), voice)).unwrap();
         let address = bound.address().unwrap();
         runtime.spawn(bound.serve(stop.clone(), Duration::ZERO));

@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Versions that its page links to
     #[arg(long, value_name = "ID", env = "SYNKRONIC_ECHO_LINKS", value_delimiter = ',')]
     links: Vec<String>,
+    /// What its page says besides
+    #[arg(long, value_name = "TEXT", env = "SYNKRONIC_ECHO_GREETING", default_value = "")]
+    greeting: String,
     /// Threads; one is enough until a bench says otherwise
     #[arg(long, value_name = "N", env = "SYNKRONIC_ECHO_WORKERS", default_value_t = 1)]
     workers: usize,
@@ -68,7 +71,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn serve(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let address = arguments.address();
     let drain = Duration::from_secs(arguments.drain);
-    let voice = Voice { version: arguments.version, links: arguments.links };
+    let voice = Voice { version: arguments.version, links: arguments.links, greeting: arguments.greeting };
     let version = voice.version.clone();
     // Before binding: who waits for the address may send the signal at once.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;

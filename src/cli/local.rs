@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
@@ -114,7 +115,7 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     };
     let admin = admin::Bound::build(
         listen,
-        admin::Sources { meter, table: table.clone(), readiness: readiness.clone() },
+        admin::Sources { meter: meter.clone(), table: table.clone(), readiness: readiness.clone() },
     )?;
     let settings = Settings {
         port: edge.addresses.first().map(SocketAddr::port).filter(|port| *port != 80),
@@ -123,11 +124,11 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     };
     let (herd, mouth) = Herd::new(machine, arguments.shown());
     let screen = Screen::new(heading(&edge.addresses, &admin.addresses));
-    let core = Core::new(settings, herd, table);
+    let core = Core::new(settings, herd, publisher(table, meter.clone()));
     let (stop, impatient) = (CancellationToken::new(), CancellationToken::new());
     let leaving = leave(signals, edge, readiness.clone(), stop.clone(), impatient.clone());
     let running = async {
-        let (core, mouth, screen) = control::run(unready, core, mouth, source, screen, stop).await;
+        let (core, mouth, screen) = control::run(unready, core, mouth, source, screen, &meter, stop).await;
         core.into_herd().end(mouth, impatient).await;
         drop((screen, admin));
     };
@@ -136,6 +137,15 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
         () = leaving => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts tables in service, and counts that.
+fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Box<dyn FnMut(&Arc<Table>)> {
+    Box::new(move |table| {
+        let begun = Instant::now();
+        served.store(table.clone());
+        meter.swapped(table.generation, begun.elapsed());
+    })
 }
 
 fn heading(edge: &[SocketAddr], admin: &[SocketAddr]) -> String {

@@ -26,6 +26,8 @@ pub struct Voice {
     pub version: String,
     /// The versions its page links to, `base` among them where wanted.
     pub links: Vec<String>,
+    /// What its page says besides.
+    pub greeting: String,
 }
 
 /// What every connection of one server shares.

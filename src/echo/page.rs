@@ -57,13 +57,15 @@ pub(super) fn page<B>(voice: &Voice, request: &Request<B>) -> String {
     for sibling in &voice.links {
         let here = if *sibling == voice.version { " aria-current=\"page\"" } else { "" };
         let (name, href) = (escape(sibling), escape(&place.href_of(sibling)));
-        let _ = write!(links, "<a style=\"--hue:{}\" href=\"{href}\"{here}>{name}</a>", hue(sibling));
+        let (hue, chroma) = (hue(sibling), chroma(sibling));
+        let _ = write!(links, "<a style=\"--hue:{hue};--chroma:{chroma}\" href=\"{href}\"{here}>{name}</a>");
     }
     let method = escape(request.method().as_str());
     let target = escape(&request.uri().to_string());
     TEMPLATE
         .replace("{hue}", &hue(&voice.version).to_string())
-        .replace("{chroma}", if voice.version == "base" { "0.02" } else { "0.13" })
+        .replace("{chroma}", chroma(&voice.version))
+        .replace("{greeting}", &escape(&voice.greeting))
         .replace("{version}", &version)
         .replace("{reason}", &escape(reason.unwrap_or_default()))
         .replace("{request}", &format!("{method} {target}"))
@@ -86,6 +88,11 @@ fn rows(headers: &HeaderMap) -> String {
 /// A colour for a name, always the same one; names that differ in their last digit lie far apart.
 fn hue(name: &str) -> u32 {
     name.bytes().fold(40, |hue, byte| (hue * 31 + u32::from(byte) * 67) % 360)
+}
+
+/// The base is grey among its colourful versions.
+fn chroma(name: &str) -> &'static str {
+    if name == "base" { "0.02" } else { "0.13" }
 }
 
 /// For text and for attributes in double quotes. Braces too: `page` fills its template piece by piece.
@@ -120,7 +127,7 @@ h1 { margin: 0; font-size: clamp(2rem, 8vw, 4.5rem); line-height: 1.1; overflow-
 main, header > div { max-width: 56rem; margin: 0 auto }
 main { padding: 1.5rem }
 nav { display: flex; flex-wrap: wrap; gap: .5rem }
-nav a { padding: .4rem 1rem; border-radius: 2rem; text-decoration: none; color: white; background: oklch(0.55 0.13 var(--hue)) }
+nav a { padding: .4rem 1rem; border-radius: 2rem; text-decoration: none; color: white; background: oklch(0.55 var(--chroma) var(--hue)) }
 nav a:focus-visible { outline: 2px solid var(--main) }
 nav a[aria-current] { outline: 3px solid currentcolor; outline-offset: 2px; outline-color: var(--main) }
 h2 { font-size: 1rem; margin: 2rem 0 .5rem }
@@ -132,6 +139,7 @@ th { font-weight: 600; white-space: nowrap }
 <p>answered by</p>
 <h1>{version}</h1>
 <p id="why" data-reason="{reason}">&nbsp;</p>
+<p>{greeting}</p>
 </div></header>
 <main>
 <nav>{links}</nav>

@@ -28,7 +28,7 @@ fn links_stay_on_the_way_the_reader_came() {
 
 #[test]
 fn what_the_request_says_is_text_on_the_page() {
-    let voice = Voice { version: "version-2".to_owned(), links: vec!["base".to_owned()] };
+    let voice = Voice { version: "version-2".to_owned(), links: vec!["base".to_owned()], ..Voice::default() };
     let page = page(&voice, &request("h\"><i>", None));
     assert!(page.contains("<h1>version-2</h1>"));
     assert!(!page.contains("<b>") && !page.contains("<i>") && page.matches("<script>").count() == 1);

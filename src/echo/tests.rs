@@ -8,7 +8,7 @@ struct Running {
 }
 
 async fn start() -> Running {
-    let voice = Voice { version: "version-2".to_owned(), links: vec!["base".to_owned()] };
+    let voice = Voice { version: "version-2".to_owned(), links: vec!["base".to_owned()], ..Voice::default() };
     let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), voice).await.unwrap();
     let (address, stop) = (bound.address().unwrap(), CancellationToken::new());
     let serving = tokio::spawn(bound.serve(stop.clone(), Duration::from_secs(30)));

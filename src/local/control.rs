@@ -11,6 +11,7 @@ use super::manifests;
 use super::pods::herd::Mouth;
 use super::screen::Screen;
 use super::watch::Watch;
+use crate::meter::Meter;
 
 /// Where the picture is printed anew each time, it waits until things are quiet for so long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -40,11 +41,13 @@ impl Source {
         Watch::new(paths).map(Self::Paths)
     }
 
-    fn look(&mut self, core: &mut Core) {
+    /// Hands on what differs; tells since when.
+    fn look(&mut self, core: &mut Core) -> Option<Instant> {
         match self {
             Self::Input => {
                 let input = [PathBuf::from("-")];
                 core.read("-", manifests::read(&input));
+                None
             }
             Self::Paths(watch) => {
                 let look = watch.look();
@@ -54,6 +57,7 @@ impl Source {
                 for source in look.gone {
                     core.forget(&source);
                 }
+                look.since
             }
         }
     }
@@ -73,12 +77,17 @@ pub async fn run<U>(
     mut mouth: Mouth,
     mut source: Source,
     mut screen: Screen,
+    meter: &Meter,
     stop: CancellationToken,
 ) -> (Core, Mouth, Screen) {
-    source.look(&mut core);
+    let mut since = source.look(&mut core);
     let (mut shown, mut unready) = (Shown::default(), Some(unready));
     loop {
+        let before = core.generation();
         let again = core.settle(Timestamp::now(), Instant::now());
+        if let Some(since) = since.take().filter(|_| core.generation() != before) {
+            meter.propagated(since.elapsed());
+        }
         drop(unready.take());
         if screen.is_live() {
             screen.show(core.picture());
@@ -91,6 +100,7 @@ pub async fn run<U>(
                 biased;
                 () = stop.cancelled() => return (core, mouth, screen),
                 Some((id, phase)) = mouth.reports.recv() => {
+                    since = Some(Instant::now());
                     core.hear(id, phase);
                     while let Ok((id, phase)) = mouth.reports.try_recv() {
                         core.hear(id, phase);
@@ -98,7 +108,7 @@ pub async fn run<U>(
                     break;
                 }
                 () = source.changed() => {
-                    source.look(&mut core);
+                    since = source.look(&mut core);
                     break;
                 }
                 () = until(again) => break,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -36,7 +35,8 @@ pub struct Core {
     herd: Herd,
     reports: Reports,
     compiled: Option<Compiled>,
-    table: Arc<ArcSwap<Table>>,
+    /// Puts a table in service.
+    publish: Box<dyn FnMut(&Arc<Table>)>,
     /// What changed since the last compilation.
     changes: Changes,
     /// Whether the files have to be looked at.
@@ -51,9 +51,9 @@ pub struct Core {
 }
 
 impl Core {
-    /// Nothing known yet. `table` is where the routing table goes.
+    /// Nothing known yet. `publish` puts every table that differs from the one before in service.
     #[must_use]
-    pub fn new(settings: Settings, herd: Herd, table: Arc<ArcSwap<Table>>) -> Self {
+    pub fn new(settings: Settings, herd: Herd, publish: Box<dyn FnMut(&Arc<Table>)>) -> Self {
         Self {
             settings,
             shelf: Shelf::default(),
@@ -62,7 +62,7 @@ impl Core {
             herd,
             reports: Reports::default(),
             compiled: None,
-            table,
+            publish,
             changes: Changes::default(),
             files_changed: true,
             applied: BTreeMap::new(),
@@ -235,14 +235,23 @@ impl Core {
                 return;
             }
             let changes = std::mem::take(&mut self.changes);
+            let before = self.compiled.as_ref().map(|compiled| compiled.table.clone());
             let compiled = compile(&self.inventory, &self.settings, self.compiled.take(), &changes);
-            self.table.store(compiled.table.clone());
+            if before.is_none_or(|before| !Arc::ptr_eq(&before, &compiled.table)) {
+                (self.publish)(&compiled.table);
+            }
             for endpoint in &compiled.retired {
                 endpoint.retired.store(true, Ordering::Release);
             }
             self.reports.routers.clone_from(&compiled.reports);
             self.compiled = Some(compiled);
         }
+    }
+
+    /// The generation of the table in service.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.compiled.as_ref().map_or(0, |compiled| compiled.table.generation)
     }
 
     /// What there is to see.
@@ -266,12 +275,6 @@ impl Core {
         let mut picture = picture(&scene);
         picture.notes.extend(self.taken.iter().cloned());
         picture
-    }
-
-    /// The inventory, for whoever explains.
-    #[must_use]
-    pub fn inventory(&self) -> &Inventory {
-        &self.inventory
     }
 
     /// The pods, to end them.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
@@ -36,11 +36,19 @@ struct Signal {
     changed: Notify,
     /// Something changed since the last look.
     pending: AtomicBool,
-    paths: Mutex<BTreeSet<PathBuf>>,
+    heard: Mutex<Heard>,
+}
+
+/// What was told since the last look.
+#[derive(Default)]
+struct Heard {
+    paths: BTreeSet<PathBuf>,
+    since: Option<Instant>,
 }
 
 impl Signal {
     fn hear(&self, event: &notify::Result<notify::Event>) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(event) = event {
             // Reading is no change, and our own reading least of all.
             let is_reading = matches!(event.kind, EventKind::Access(kind)
@@ -48,9 +56,10 @@ impl Signal {
             if is_reading {
                 return;
             }
-            let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-            paths.extend(event.paths.iter().cloned());
+            heard.paths.extend(event.paths.iter().cloned());
         }
+        heard.since.get_or_insert_with(Instant::now);
+        drop(heard);
         // An error may mean that events were lost: then a look costs less than a change missed.
         self.pending.store(true, Ordering::Release);
         self.changed.notify_one();
@@ -64,6 +73,8 @@ pub struct Look {
     pub read: Vec<(String, Reading)>,
     /// Files that are gone.
     pub gone: Vec<String>,
+    /// When the first change was told of; none at the first look.
+    pub since: Option<Instant>,
 }
 
 impl Watch {
@@ -92,8 +103,8 @@ impl Watch {
     /// Reads what differs from the last look.
     pub fn look(&mut self) -> Look {
         self.signal.pending.store(false, Ordering::Release);
-        let told = std::mem::take(&mut *self.signal.paths.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut look = Look::default();
+        let heard = std::mem::take(&mut *self.signal.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut look = Look { since: heard.since, ..Look::default() };
         let mut there = BTreeMap::new();
         let mut unreadable = false;
         for path in &self.paths {
@@ -107,7 +118,7 @@ impl Watch {
         }
         for (file, stamp) in &there {
             let same = self.seen.get(file) == Some(stamp);
-            if !same || told.iter().any(|path| path.file_name() == file.file_name()) {
+            if !same || heard.paths.iter().any(|path| path.file_name() == file.file_name()) {
                 let reading = manifests::read(std::slice::from_ref(file));
                 look.read.push((file.display().to_string(), reading));
             }
