@@ -11,7 +11,7 @@
 )]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn every_folder_renders_as_written() {
@@ -37,6 +37,37 @@ fn every_folder_renders_as_written() {
             &format!("{}exit {code}\n", String::from_utf8(output.stderr).unwrap()),
         );
     }
+}
+
+#[test]
+fn folders_and_standard_input_render_alike() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plan/sample");
+    let wanted = std::fs::read_to_string(folder.join("out.yaml")).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::copy(folder.join("in.yaml"), scratch.path().join("all.yml")).unwrap();
+    let render = |argument: &Path, input: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synkronic"));
+        let output = command.arg("render").arg(argument).stdin(input).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(render(scratch.path(), Stdio::null()), wanted);
+    let file = std::fs::File::open(folder.join("in.yaml")).unwrap();
+    assert_eq!(render(Path::new("-"), file.into()), wanted);
+}
+
+#[test]
+fn nothing_is_rendered_in_silence() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("broken.yaml"), "kind: [\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synkronic"));
+    let output = command.arg("render").arg(scratch.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("broken.yaml:") && said.contains("no DeploymentVersion"), "{said}");
+    assert_eq!(
+        Command::new(env!("CARGO_BIN_EXE_synkronic")).arg("render").output().unwrap().status.code(),
+        Some(2)
+    );
 }
 
 fn compare(path: &Path, found: &str) {

@@ -81,10 +81,18 @@ fn render(reading: Reading, settings: &Settings) -> anyhow::Result<Rendered> {
     for error in &reading.errors {
         table.refuse((error.source.clone(), error.line.unwrap_or(0), error.to_string()));
     }
-    let judge = Judge::new();
-    for manifest in reading.manifests {
-        table.take(manifest, &judge);
+    for warning in &reading.warnings {
+        table.remarks.insert((
+            warning.source.clone(),
+            warning.line.unwrap_or(0),
+            format!("warning: {warning}"),
+        ));
     }
+    let judge = Judge::new();
+    let objects: Vec<Object> =
+        reading.manifests.into_iter().filter_map(|manifest| table.take(manifest, &judge)).collect();
+    // At once: each update resolves the versions of a namespace anew.
+    table.inventory.update(objects.into_iter().map(|object| Edit::Apply(Box::new(object))));
     let plan = plan::plan(&table.inventory, settings);
     for finding in plan.reports.values().flat_map(|report| &report.findings) {
         table.say(finding);
@@ -112,22 +120,26 @@ impl Table {
         self.refused = true;
     }
 
-    fn take(&mut self, manifest: Manifest, judge: &Judge) {
+    /// The object of a manifest, where it is one that the rooms know.
+    fn take(&mut self, manifest: Manifest, judge: &Judge) -> Option<Object> {
         let flaws = judge.judge(&manifest.value).unwrap_or_default();
         for flaw in &flaws {
             self.refuse(sentence(&manifest, "", &flaw.field, &flaw.message));
         }
         if !flaws.is_empty() {
-            return;
+            return None;
         }
         match Object::read(manifest.value.clone()) {
             Ok(Some(object)) => {
                 let reference = ObjectReference { kind: object.kind(), key: object.key().clone() };
                 self.manifests.insert(reference, manifest);
-                self.inventory.update([Edit::Apply(Box::new(object))]);
+                Some(object)
             }
-            Ok(None) => {}
-            Err(error) => self.refuse(sentence(&manifest, "", "", &error.message)),
+            Ok(None) => None,
+            Err(error) => {
+                self.refuse(sentence(&manifest, "", "", &error.message));
+                None
+            }
         }
     }
 
@@ -172,12 +184,28 @@ fn yaml<'v>(objects: impl Iterator<Item = &'v Value>) -> anyhow::Result<String> 
 /// One YAML document. Text that reads as something else (`"1"`, `"true"`, `"no"`, in YAML 1.1 too, which
 /// kubectl reads) is quoted; long lines are not folded, so that a search finds them.
 fn document(object: &Value) -> anyhow::Result<String> {
-    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    let options = serde_saphyr::ser_options! {
+        folded_wrap_chars: usize::MAX,
+        prefer_block_scalars: !has_tabbed_beginning(object),
+    };
     let mut text = serde_saphyr::to_string_with_options(object, options)?;
     if !text.ends_with('\n') {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// Whether some text of several lines begins with a tab. As a block it is YAML, but kubectl's reader takes the
+/// tab for indentation and refuses the document; such a document has its texts in quotes.
+fn has_tabbed_beginning(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            text.contains('\n') && text.trim_start_matches([' ', '\n', '\r']).starts_with('\t')
+        }
+        Value::Array(items) => items.iter().any(has_tabbed_beginning),
+        Value::Object(map) => map.values().any(has_tabbed_beginning),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -240,6 +268,8 @@ mod tests {
 
     #[test]
     fn scripts_stay_readable() {
+        let tabbed = document(&json!({ "args": ["\tx\ny"] })).unwrap();
+        assert!(tabbed.contains("\\tx\\ny"), "kubectl reads no block that begins with a tab: {tabbed}");
         let script = "#!/bin/sh\nset -e\n  exec \"$@\"\n";
         assert!(document(&json!({ "args": [script] })).unwrap().contains("  exec \"$@\"\n"));
     }

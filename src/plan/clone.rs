@@ -108,6 +108,7 @@ pub(super) fn clone(
     }
     let urls = inventory.urls_of(&resolved.base, &resolved.version, settings);
     let url = urls.first().map(String::as_str);
+    pods::renew_pull_policy(&mut spec, base.spec(), overlays.deployment.as_ref());
     pods::equip(&mut spec, resolved.version.as_str(), url, overlays.deployment.as_ref());
     set_replicas(&mut spec, dpv.spec.suspend);
     selection::watch_the_old(inventory, &subject, catchers, &mut warnings);

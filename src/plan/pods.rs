@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::json::{list_mut, map_at};
+use super::json::{list, list_mut, map_at, text};
 use super::merge::Overlay;
 use crate::api::names;
 use crate::inventory::selector::Labels;
@@ -20,8 +20,6 @@ pub(super) fn annotate(spec: &mut Value, key: &str, value: &str) {
 }
 
 /// Gives every container its version and address as environment, and a reason to be read when it fails.
-///
-/// `keeps` names the containers whose `terminationMessagePolicy` the overlay sets itself.
 pub(super) fn equip(spec: &mut Value, version: &str, url: Option<&str>, overlay: Option<&Overlay>) {
     let variables = [("SYNKRONIC_VERSION", Some(version)), ("SYNKRONIC_URL", url)];
     for field in ["initContainers", "containers"] {
@@ -39,6 +37,42 @@ pub(super) fn equip(spec: &mut Value, version: &str, url: Option<&str>, overlay:
             }
         }
     }
+}
+
+/// Leaves the pull policy to the API server again where it was the one that wrote the base's.
+///
+/// A live base says `IfNotPresent` although nobody wrote it, because its image had a tag; taken over, a version
+/// with the image `…:latest` would run whatever a node happens to have. A container whose image the overlay
+/// changes and whose policy is the base image's default gets the new image's default.
+pub(super) fn renew_pull_policy(spec: &mut Value, base: &Value, overlay: Option<&Overlay>) {
+    for field in ["initContainers", "containers"] {
+        let pointer = format!("/template/spec/{field}");
+        for container in list_mut(spec, &pointer) {
+            let Some(container) = container.as_object_mut() else { continue };
+            let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
+            let Some(before) = list(base, &pointer).find(|it| it.get("name").is_some_and(|it| it == name))
+            else {
+                continue;
+            };
+            let sets = |key| overlay.is_some_and(|it| it.sets(&["template", "spec", field, name, key]));
+            let image = text(before, "/image").unwrap_or_default();
+            let was_default = text(before, "/imagePullPolicy") == Some(default_pull_policy(image));
+            if sets("image") && !sets("imagePullPolicy") && was_default {
+                container.remove("imagePullPolicy");
+            }
+        }
+    }
+}
+
+/// What the API server writes where no policy is: `Always` for `latest`, in words or by leaving the tag out.
+fn default_pull_policy(image: &str) -> &'static str {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    let is_latest = match (name.contains('@'), name.split_once(':')) {
+        (true, _) => false,
+        (false, None) => true,
+        (false, Some((_, tag))) => tag == "latest",
+    };
+    if is_latest { "Always" } else { "IfNotPresent" }
 }
 
 /// Puts the variables before all others: `$(NAME)` only finds what stands above it. One that the base or the
@@ -82,6 +116,36 @@ mod tests {
                     {"name": "SYNKRONIC_URL", "value": "x"}]}],
             })
         );
+    }
+
+    #[test]
+    fn a_pull_policy_that_the_api_server_wrote_is_left_to_it_again() {
+        for (base, policy, overlay, wanted) in [
+            ("a:1", "IfNotPresent", json!({"image": "a:latest"}), None),
+            ("a", "Always", json!({"image": "r:5000/a:2"}), None),
+            ("r:5000/a", "Always", json!({"image": "a:2"}), None),
+            ("a@sha256:0", "IfNotPresent", json!({"image": "a:2"}), None),
+            ("a:1", "Never", json!({"image": "a:2"}), Some("Never")),
+            ("a:1", "IfNotPresent", json!({"args": []}), Some("IfNotPresent")),
+            (
+                "a:1",
+                "IfNotPresent",
+                json!({"image": "a:2", "imagePullPolicy": "IfNotPresent"}),
+                Some("IfNotPresent"),
+            ),
+        ] {
+            let spec = |mut container: Value| {
+                container["name"] = "w".into();
+                json!({"template": {"spec": {"containers": [container]}}})
+            };
+            let base = spec(json!({"image": base, "imagePullPolicy": policy}));
+            let overlay = spec(overlay);
+            let overlay =
+                Overlay::parse(super::super::merge::Root::Deployment, overlay.as_object().unwrap()).unwrap();
+            let mut merged = overlay.apply(base.clone()).unwrap().spec;
+            renew_pull_policy(&mut merged, &base, Some(&overlay));
+            assert_eq!(text(&merged, "/template/spec/containers/0/imagePullPolicy"), wanted, "{merged}");
+        }
     }
 
     #[test]

@@ -36,10 +36,13 @@ pub(super) fn choose(
         };
         warnings.push(subject.warning("OverlayLabelReplaced", field(key), message));
     }
+    // The base's own selector written out again asks for nothing.
+    let written = subject.dpv.spec.deployment_spec.as_ref().and_then(|overlay| overlay.get("selector"));
+    let restates = written.is_some() && written == subject.base.spec().get("selector");
     for (overlay, root) in
         [(&overlays.deployment, "spec.deploymentSpec"), (&overlays.service, "spec.serviceSpec")]
     {
-        if overlay.as_ref().is_some_and(|overlay| overlay.sets(&["selector"])) {
+        if overlay.as_ref().is_some_and(|overlay| overlay.sets(&["selector"])) && !restates {
             let message = format!(
                 "the overlay's selector gives way: what is made for a version selects its pods by `{}`",
                 api_names::LABEL_DPV
