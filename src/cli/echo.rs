@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::echo::{Bound, Voice};
 
-/// A small upstream for trials.
+/// A small upstream for trials: answers with its version and the request as it saw it
 ///
 /// `/` answers with its version and the request as it saw it: a page for browsers, JSON for others.
 /// POST, PUT and PATCH get their own body back, WebSockets their own frames. `/bytes/N[?chunked=1]`,

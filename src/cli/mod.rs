@@ -26,7 +26,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the whole of Synkronic on this machine, without a cluster
+    // What `local` and `echo` are, at length, stands at their arguments: a line here would hide it.
     Local(Box<local::Arguments>),
     /// Print every object that the DeploymentVersions of some manifests would create
     Render(render::Arguments),
@@ -36,7 +36,6 @@ enum Command {
     Explain(explain::Arguments),
     /// Print the custom resource definitions
     Crds(crds::Arguments),
-    /// A small upstream for trials: answers with its version and the request as it saw it
     Echo(echo::Arguments),
     #[command(hide = true)]
     LocalPod(local_pod::Arguments),
