@@ -5,12 +5,12 @@
 #[path = "../bench/micro/world.rs"]
 mod world;
 
-use world::{Ask, REASONS, World};
+use world::{Ask, Pods, REASONS, World};
 
 #[test]
 fn find_allocates_nothing() {
     for versions in [100, 2_000] {
-        let mut world = World::of(1, versions);
+        let mut world = World::of(1, versions, Pods::Nowhere);
         // What is served is a recompiled table, not the first.
         let changes = world.move_endpoint();
         world.compile(&changes);
@@ -31,7 +31,7 @@ fn find_allocates_nothing() {
 /// What is counted is what is asked: each request is decided by the reason it is named for.
 #[test]
 fn each_request_has_its_reason() {
-    let world = World::of(1, 10);
+    let world = World::of(1, 10, Pods::Nowhere);
     for reason in REASONS {
         let outcome =
             Ask::by(reason, 5).with_facts(|facts| format!("{:?}", world.compiled().table.find(facts)));

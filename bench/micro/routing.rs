@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use world::{Ask, REASONS, World};
+use world::{Ask, Pods, REASONS, World};
 
 fn compiling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("compile, one endpoint changed");
@@ -19,7 +19,7 @@ fn compiling(criterion: &mut Criterion) {
         ("10,000 versions of one Router", 1, 10_000),
         ("10,000 versions of 1,000 Routers", 1_000, 10),
     ] {
-        let mut world = World::of(routers, versions);
+        let mut world = World::of(routers, versions, Pods::Nowhere);
         group.bench_function(name, |bencher| {
             // The inventory's own update is left out: it's measured below.
             bencher.iter_custom(|times| {
@@ -44,7 +44,7 @@ fn compiling(criterion: &mut Criterion) {
 fn finding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("find");
     for versions in [100, 10_000] {
-        let world = World::of(1, versions);
+        let world = World::of(1, versions, Pods::Nowhere);
         let table = world.compiled().table.clone();
         for reason in REASONS {
             let asks: Vec<Ask> = (0..64).map(|turn| Ask::by(reason, turn * 7919 % versions)).collect();

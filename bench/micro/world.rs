@@ -1,5 +1,6 @@
 //! Inventories of any size, and requests to what they compile to: for the micro benchmarks and for the test
 //! that `find` allocates nothing.
+#![allow(dead_code, reason = "each program takes what it needs")]
 
 use std::net::IpAddr;
 
@@ -12,8 +13,18 @@ use synkronic::routes::{Compiled, Facts, compile};
 pub const REASONS: [&str; 8] =
     ["header", "subdomain", "path", "rule", "active", "no host", "no version", "not a version's path"];
 
+/// Where the pods of a version are: two with addresses of their own, or one that really answers.
+#[derive(Clone, Copy)]
+pub enum Pods {
+    /// Addresses that nobody has.
+    Nowhere,
+    /// One pod on loopback at this port; a turn gives it another uid, as a new pod has.
+    Port(u16),
+}
+
 /// An inventory and what it compiles to.
 pub struct World {
+    pods: Pods,
     inventory: Inventory,
     settings: Settings,
     compiled: Option<Compiled>,
@@ -23,17 +34,18 @@ pub struct World {
 }
 
 impl World {
-    /// `routers` Routers with `versions` versions each; every version has two endpoints.
-    pub fn of(routers: usize, versions: usize) -> Self {
+    /// `routers` Routers with `versions` versions each.
+    pub fn of(routers: usize, versions: usize, pods: Pods) -> Self {
         let mut world = Self {
+            pods,
             inventory: Inventory::default(),
-            settings: Settings::default(),
+            settings: Settings { allow_loopback: true, ..Settings::default() },
             compiled: None,
             routers,
             versions,
             turn: 0,
         };
-        let objects = (0..routers).flat_map(|router| shop(router, versions));
+        let objects = (0..routers).flat_map(|router| shop(router, versions, pods));
         let changes = world.inventory.update(objects.map(apply).collect::<Vec<_>>());
         world.compile(&changes);
         world
@@ -45,7 +57,7 @@ impl World {
         let (router, version) = (at % self.routers, at / self.routers);
         let there = u8::from(self.turn.is_multiple_of(2));
         self.turn += 1;
-        let slice = slice(&namespace(router), &format!("shop-version-{version}"), version, there);
+        let slice = slice(&namespace(router), &format!("shop-version-{version}"), version, there, self.pods);
         let changes = self.inventory.update([apply(slice)]);
         assert!(!changes.is_empty(), "each turn changes something");
         changes
@@ -70,7 +82,7 @@ fn namespace(router: usize) -> String {
 }
 
 /// A base, its Router, and its versions with their clones.
-fn shop(router: usize, versions: usize) -> impl Iterator<Item = Value> {
+fn shop(router: usize, versions: usize, pods: Pods) -> impl Iterator<Item = Value> {
     let namespace = namespace(router);
     let rules = json!([
         {"name": "qa", "match": [{"headers": [{"name": "X-QA-Team", "exact": "blue"}]}], "send": "version-3"},
@@ -82,7 +94,7 @@ fn shop(router: usize, versions: usize) -> impl Iterator<Item = Value> {
             "spec": {"selector": {"matchLabels": {"app": "shop"}},
                 "template": {"metadata": {"labels": {"app": "shop"}}}}}),
         service(&namespace, "shop", None),
-        slice(&namespace, "shop", 0, 0),
+        slice(&namespace, "shop", 0, 0, pods),
         json!({"apiVersion": "kyaninus.com/v1", "kind": "Router", "metadata": {"name": "shop", "namespace": namespace},
             "spec": {"base": "shop", "hosts": [format!("shop-{router}.example.com")], "versions": ["version-*"],
                 "path": "/{version}", "active": "version-1", "rules": rules,
@@ -94,7 +106,7 @@ fn shop(router: usize, versions: usize) -> impl Iterator<Item = Value> {
             json!({"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
                 "metadata": {"name": name, "namespace": namespace}, "spec": {}}),
             service(&namespace, &name, Some(&name)),
-            slice(&namespace, &name, number, 0),
+            slice(&namespace, &name, number, 0, pods),
         ]
     });
     own.into_iter().chain(versions)
@@ -111,18 +123,23 @@ fn service(namespace: &str, name: &str, dpv: Option<&str>) -> Value {
     service
 }
 
-fn slice(namespace: &str, service: &str, number: usize, turn: u8) -> Value {
-    let endpoints: Vec<Value> = (0..2)
-        .map(|pod| {
-            let address = format!("10.{}.{}.{}", number / 256, number % 256, 2 * turn + pod);
-            json!({"addresses": [address], "conditions": {"ready": true, "serving": true},
-                "targetRef": {"kind": "Pod", "name": format!("{service}-{pod}"), "uid": format!("uid-{address}")}})
-        })
-        .collect();
+fn slice(namespace: &str, service: &str, number: usize, turn: u8, pods: Pods) -> Value {
+    let (addresses, port) = match pods {
+        Pods::Nowhere => {
+            let network = format!("10.{}.{}", number / 256, number % 256);
+            (vec![format!("{network}.{}", 2 * turn), format!("{network}.{}", 2 * turn + 1)], 8080)
+        }
+        Pods::Port(port) => (vec!["127.0.0.1".to_owned()], port),
+    };
+    let endpoint = |address: &String| {
+        json!({"addresses": [address], "conditions": {"ready": true, "serving": true},
+            "targetRef": {"kind": "Pod", "name": service, "uid": format!("{address}-{number}-{turn}")}})
+    };
     json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "metadata": {"name": format!("{service}-1"), "namespace": namespace,
             "labels": {"kubernetes.io/service-name": service}},
-        "ports": [{"name": "http", "port": 8080}], "endpoints": endpoints})
+        "ports": [{"name": "http", "port": port}],
+        "endpoints": addresses.iter().map(endpoint).collect::<Vec<_>>()})
 }
 
 /// A request.
