@@ -31,8 +31,11 @@ impl Table {
 }
 
 fn describe_router(router: &Arc<RouterTable>) -> Value {
-    let versions: BTreeMap<&str, Value> =
-        router.versions.iter().map(|(id, slot)| (&**id, describe_slot(slot))).collect();
+    let versions: BTreeMap<&str, Value> = router
+        .versions
+        .iter()
+        .map(|(id, slot)| (&**id, describe_slot(slot, router.plan.path.is_some())))
+        .collect();
     let mut router_value = describe_plan(&router.plan);
     router_value.insert("active".to_owned(), json!(&*router.active.version));
     router_value.insert("versions".to_owned(), json!(versions));
@@ -73,10 +76,10 @@ fn describe_rule(rule: &Rule) -> Value {
     json!({"name": rule.name, "send": rule.send, "match": entries.collect::<Vec<_>>()})
 }
 
-fn describe_slot(slot: &Slot) -> Value {
+fn describe_slot(slot: &Slot, paths: bool) -> Value {
     let offer = match slot.offer {
-        Offer::Open { by_path: true } => "offered, by path too",
-        Offer::Open { by_path: false } => "offered",
+        Offer::Open { by_path: true } if paths => "offered, by path too",
+        Offer::Open { .. } => "offered",
         Offer::Unlisted => "not offered",
         Offer::Gone => "was offered",
     };

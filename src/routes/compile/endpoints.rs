@@ -36,12 +36,14 @@ pub(super) fn choose<'i>(
     let (allowed, refused): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|it| is_allowed(it.address.ip(), settings) && it.address.port() != 0);
     if let Some(first) = refused.first() {
+        let more = match refused.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
         let message = format!(
-            "{} of version `{version}` (Service `{}`) and {} more are not sent to: loopback, link-local, \
-             unspecified and multicast addresses are refused; correct the EndpointSlice",
-            first.address,
-            service.name,
-            refused.len() - 1
+            "version `{version}`: {}{more} of Service `{}` is not sent to: loopback, link-local, unspecified and \
+             multicast addresses are refused; correct the EndpointSlice",
+            first.address, service.name,
         );
         findings.warn("AddressRefused", "spec.service", message);
     }

@@ -37,13 +37,14 @@ pub(super) fn rules(written: &[api::Rule], findings: &mut Findings) -> Rules {
 
 /// How a field path names a rule: by its name where that tells it apart, else by its place.
 pub(super) fn label(rule: &api::Rule, place: usize, duplicate: bool) -> String {
-    let telling = !duplicate && !rule.name.is_empty() && !rule.name.contains(['[', ']', '.']);
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"[].".contains(&byte);
+    let telling = !duplicate && !rule.name.is_empty() && rule.name.bytes().all(plain);
     if telling && rule.name.parse::<usize>().is_err() { rule.name.clone() } else { place.to_string() }
 }
 
 fn one(rule: &api::Rule, duplicate: bool, field: &str, findings: &mut Findings) -> Result<Rule, Fault> {
     let reason = HeaderValue::from_str(&format!("rule:{}", rule.name)).ok();
-    let named = (1..=63).contains(&rule.name.len()) && rule.name.trim() == rule.name;
+    let named = (1..=63).contains(&rule.name.len()) && rule.name.is_ascii() && rule.name.trim() == rule.name;
     let Some(reason) = reason.filter(|_| named) else {
         let text = format!(
             "`{}` is no name for a rule: use 1 to 63 printable ASCII characters, it is shown in a response header",

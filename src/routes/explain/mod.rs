@@ -6,7 +6,9 @@
 mod described;
 mod text;
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 pub use described::{Described, DescribedError};
 
@@ -17,13 +19,13 @@ use super::rules::{Depends, Entry, Rule};
 use super::table::{Caching, Choice, Facts, Outcome, Reason, Table};
 
 /// What a request gets, and the way there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The request, in one line.
     pub request: String,
     /// The Router that the host leads to, as `namespace/name`; absent where none does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router: Option<String>,
     /// The steps, in order of precedence.
     pub steps: Vec<Step>,
@@ -32,22 +34,22 @@ pub struct Explanation {
 }
 
 /// One step of the order of precedence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// What is asked, as `override header`.
-    pub step: &'static str,
+    pub step: Cow<'static, str>,
     /// Whether it decides.
     pub verdict: Verdict,
     /// Why.
     pub why: String,
     /// The rules, where this is their step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleStep>,
 }
 
 /// What a step or a rule comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It decides.
@@ -59,7 +61,7 @@ pub enum Verdict {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleStep {
     /// Its name.
@@ -73,7 +75,7 @@ pub struct RuleStep {
 }
 
 /// One match of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MatchStep {
     /// Whether all its conditions hold.
@@ -83,7 +85,7 @@ pub struct MatchStep {
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConditionStep {
     /// What it asks, as ``header `x-qa-team` is `blue` ``.
@@ -93,28 +95,28 @@ pub struct ConditionStep {
 }
 
 /// What becomes of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decided {
     /// `serve`, `add-slash`, `no-host`, `no-version` or `unavailable`.
-    pub result: &'static str,
+    pub result: Cow<'static, str>,
     /// The status that the edge answers itself; absent where a version answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The version, as chosen or as named.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The value of `x-synkronic-reason`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The path that the version sees, where it is another than the request's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_path: Option<String>,
     /// The addresses it may be sent to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
     /// What shared caches are told.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caching: Option<String>,
     /// One sentence.
     pub sentence: String,
@@ -166,7 +168,7 @@ fn steps(reading: &Reading<'_>, facts: &Facts<'_>) -> Vec<Step> {
             Verdict::Decides | Verdict::DoesNotApply => (why, rules),
         };
         decided = decided || applies;
-        steps.push(Step { step, verdict, why, rules });
+        steps.push(Step { step: step.into(), verdict, why, rules });
     }
     steps
 }
@@ -247,7 +249,7 @@ fn match_step(entry: &Entry, facts: &Facts<'_>) -> MatchStep {
 
 fn decided(outcome: &Outcome<'_>, facts: &Facts<'_>) -> Decided {
     let nothing = Decided {
-        result: "no-host",
+        result: "no-host".into(),
         status: Some(404),
         version: None,
         reason: None,
@@ -259,7 +261,7 @@ fn decided(outcome: &Outcome<'_>, facts: &Facts<'_>) -> Decided {
     match outcome {
         Outcome::NoHost => nothing,
         Outcome::NoVersion { named, reason } => Decided {
-            result: "no-version",
+            result: "no-version".into(),
             version: Some((*named).to_owned()),
             reason: Some(reason_text(reason)),
             sentence: format!("404: there is no version `{named}` on offer here"),
@@ -267,17 +269,17 @@ fn decided(outcome: &Outcome<'_>, facts: &Facts<'_>) -> Decided {
         },
         Outcome::Serve(choice) => {
             let sentence = format!("the version `{}` answers", choice.route.version);
-            Decided { result: "serve", status: None, sentence, ..chosen(choice, facts) }
+            Decided { result: "serve".into(), status: None, sentence, ..chosen(choice, facts) }
         }
         Outcome::AddSlash(choice) => {
             let sentence =
                 format!("a redirect to `{}/`, where `{}` answers", facts.path, choice.route.version);
-            Decided { result: "add-slash", status: Some(308), sentence, ..chosen(choice, facts) }
+            Decided { result: "add-slash".into(), status: Some(308), sentence, ..chosen(choice, facts) }
         }
         Outcome::Unavailable(choice) => {
             let why = choice.route.absence.map_or("has no endpoint", super::Absence::sentence);
             let sentence = format!("503: the version `{}` {why}", choice.route.version);
-            Decided { result: "unavailable", status: Some(503), sentence, ..chosen(choice, facts) }
+            Decided { result: "unavailable".into(), status: Some(503), sentence, ..chosen(choice, facts) }
         }
     }
 }
@@ -291,7 +293,7 @@ fn chosen(choice: &Choice<'_>, facts: &Facts<'_>) -> Decided {
         Caching::Private => "Cache-Control: private".to_owned(),
     };
     Decided {
-        result: "serve",
+        result: "serve".into(),
         status: None,
         version: Some(choice.route.version.to_string()),
         reason: Some(reason_text(&choice.reason)),

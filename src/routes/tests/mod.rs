@@ -5,6 +5,8 @@ pub mod world;
 mod again;
 mod dice;
 mod endpoints;
+mod findings;
+mod golden;
 mod hosts;
 mod judged;
 mod oracle;

@@ -1,0 +1,99 @@
+//! The table that some manifests would come to, were every version up that is not suspended. Pure.
+
+use serde_json::{Value, json};
+
+use crate::api::names;
+use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, Settings};
+use crate::local::defaults;
+use crate::local::manifests::Reading;
+use crate::plan::plan;
+use crate::routes::explain::Explanation;
+use crate::routes::{Compiled, Described, compile};
+
+/// What manifests come to.
+pub(super) struct Simulated {
+    /// What could not be read, or is not served, in sentences.
+    pub remarks: Vec<String>,
+    compiled: Compiled,
+}
+
+/// Plays controller and kubelet over some manifests, without running anything.
+pub(super) fn simulate(reading: &Reading) -> Simulated {
+    let settings = Settings::default();
+    let mut inventory = Inventory::default();
+    let mut remarks = Vec::new();
+    for manifest in &reading.manifests {
+        let at = || format!("{}:{}", manifest.source, manifest.lines.line());
+        match Object::read(manifest.value.clone()) {
+            Ok(Some(object)) => drop(inventory.update([Edit::Apply(Box::new(object))])),
+            Ok(None) => {}
+            Err(error) => remarks.push(format!("{}: {error}", at())),
+        }
+    }
+    // As `local` does it, so that both say the same of the same manifests.
+    let added = defaults::defaults(&inventory, |_, _| false);
+    put(&mut inventory, added);
+    let planned = plan(&inventory, &settings);
+    let refused = planned.reports.values().flat_map(|report| &report.findings);
+    remarks.extend(refused.filter(|finding| finding.is_rejection()).map(sentence));
+    put(&mut inventory, planned.objects.iter().map(|desired| (*desired.object).clone()).collect());
+    let slices = slices(&inventory);
+    put(&mut inventory, slices);
+    let compiled = compile(&inventory, &settings, None, &Changes::default());
+    let found = compiled.reports.values().flat_map(|report| &report.findings);
+    remarks.extend(found.map(sentence));
+    Simulated { remarks, compiled }
+}
+
+impl Simulated {
+    /// Which version a request gets, and why.
+    pub(super) fn explain(&self, described: &Described) -> Explanation {
+        let mut explanation = self.compiled.table.explain(&described.facts());
+        // They are made up.
+        explanation.outcome.endpoints.clear();
+        explanation
+    }
+}
+
+fn sentence(finding: &Finding) -> String {
+    format!("{}: {}: {}", finding.object, finding.field, finding.message)
+}
+
+fn put(inventory: &mut Inventory, objects: Vec<Value>) {
+    // Each was made by this program, from objects that could be read.
+    let read = objects.into_iter().filter_map(|value| Object::read(value).ok().flatten());
+    inventory.update(read.map(|object| Edit::Apply(Box::new(object))).collect::<Vec<_>>());
+}
+
+/// An EndpointSlice with one ready pod for each version that is not suspended, through each Router.
+fn slices(inventory: &Inventory) -> Vec<Value> {
+    let mut slices = Vec::new();
+    for router in inventory.routers.iter() {
+        let Ok(base_service) = inventory.service_of_router(router) else { continue };
+        let versions =
+            inventory.versions_of(&router.base()).into_iter().flat_map(|versions| versions.values());
+        for version in versions {
+            let dpv = version.dpv.as_ref().and_then(|key| inventory.dpvs.get(key));
+            if dpv.is_none_or(|dpv| !dpv.spec.suspend) {
+                slices.extend(slice(inventory, &inventory.service_of_version(&base_service, &version.id)));
+            }
+        }
+    }
+    slices
+}
+
+fn slice(inventory: &Inventory, service: &Key) -> Option<Value> {
+    let facts = inventory.services.get(service)?;
+    let ports: Vec<Value> =
+        facts.ports.iter().map(|port| json!({"name": port.name, "port": port.port})).collect();
+    let mut slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": format!("{}-simulated", service.name), "namespace": &*service.namespace},
+        // RFC 5737: an address for examples.
+        "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": true}}],
+        "ports": ports,
+    });
+    let metadata = slice.get_mut("metadata")?.as_object_mut()?;
+    metadata.insert("labels".to_owned(), json!({ names::LABEL_SERVICE_NAME: &*service.name }));
+    Some(slice)
+}
