@@ -12,8 +12,8 @@ use bytes::BytesMut;
 pub(crate) const SMALL: usize = 8 << 10;
 /// The largest that is kept.
 const KEPT: usize = 16 << 10;
-/// How many of each are kept.
-const SPARE: usize = 32;
+/// How many of each are kept: as many as a busy worker has requests in flight at once.
+const SPARE: usize = 256;
 /// The scratch: what one read of a tunnel, or of a client that is to be drained, may take.
 const SCRATCH: usize = 64 << 10;
 
@@ -65,15 +65,13 @@ impl Buffers {
         work(&mut scratch)
     }
 
-    /// Gives back what a burst has left: one of each goes with every sweep.
+    /// Gives back what a burst has left: an eighth of each goes with every sweep.
     pub(crate) fn sweep(&self) {
-        let mut reads = self.reads.borrow_mut();
-        if reads.len() > 1 {
-            reads.pop();
+        fn thin<T>(spare: &mut Vec<T>) {
+            let gone = spare.len().div_ceil(8);
+            spare.truncate(spare.len() - gone);
         }
-        let mut heads = self.heads.borrow_mut();
-        if heads.len() > 1 {
-            heads.pop();
-        }
+        thin(&mut self.reads.borrow_mut());
+        thin(&mut self.heads.borrow_mut());
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! It never shuts the socket down: whether it is parked, turned into a tunnel or closed is not hyper's to say.
 
+use std::cell::RefCell;
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,15 +12,28 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::watch::Watch;
 
+/// The client's socket, shared by hyper and the connection's own task, which never use it at once.
+pub(crate) type Socket = Rc<RefCell<TcpStream>>;
+
+/// Whether the client has closed its side, as far as the runtime has been told; without a system call.
+///
+/// hyper does not look while a request is under way (`half_close`): doing so would cost every request a read
+/// and a fresh buffer of 8 KiB.
+pub(crate) fn is_closed(socket: &Socket, cx: &mut Context<'_>) -> bool {
+    let stream = socket.borrow();
+    let mut ready = std::pin::pin!(stream.ready(Interest::READABLE));
+    matches!(ready.as_mut().poll(cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
+}
+
 /// A watched socket.
 #[derive(Debug)]
 pub(crate) struct ClientIo {
-    stream: TcpStream,
+    stream: Socket,
     lead: Bytes,
     watch: Rc<Watch>,
     /// What a head may take from its first byte on.
@@ -26,12 +41,8 @@ pub(crate) struct ClientIo {
 }
 
 impl ClientIo {
-    pub(crate) fn new(stream: TcpStream, lead: Bytes, watch: Rc<Watch>, head: Duration) -> Self {
+    pub(crate) fn new(stream: Socket, lead: Bytes, watch: Rc<Watch>, head: Duration) -> Self {
         Self { stream, lead, watch, head }
-    }
-
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream
     }
 
     fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -53,7 +64,7 @@ impl AsyncRead for ClientIo {
         let this = &mut *self;
         let before = buffer.filled().len();
         if this.lead.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+            ready!(Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buffer))?;
         } else {
             let count = this.lead.len().min(buffer.remaining());
             buffer.put_slice(this.lead.get(..count).unwrap_or_default());
@@ -65,17 +76,17 @@ impl AsyncRead for ClientIo {
 }
 
 impl AsyncWrite for ClientIo {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write(cx, bytes);
         self.wrote(written)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let written = Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices);
         self.wrote(written)
     }
 

@@ -4,6 +4,7 @@
 //! bare socket (`park`); upgraded it becomes a tunnel. At the end it is read on for a moment (`linger`).
 //! What the requests on it are is `request`'s matter.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::client_io::ClientIo;
+use super::client_io::{ClientIo, is_closed};
 use super::park::{linger, park, say_late};
 use super::request;
 use super::tunnel::{self, Tunnel};
@@ -73,7 +74,8 @@ enum Stop {
 /// Lets hyper serve requests until the connection rests or ends.
 async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
     let (worker, watch) = (&guest.worker, &guest.watch);
-    let io = ClientIo::new(stream, lead, Rc::clone(watch), worker.limits().head);
+    let socket = Rc::new(RefCell::new(stream));
+    let io = ClientIo::new(Rc::clone(&socket), lead, Rc::clone(watch), worker.limits().head);
     let service = service_fn({
         let (worker, watch) = (Rc::clone(worker), Rc::clone(watch));
         move |request| request::serve(Rc::clone(&worker), Rc::clone(&watch), request)
@@ -85,6 +87,9 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
         if let Some(order) = urgent(guest) {
             return Poll::Ready(Stop::Order(order));
         }
+        if watch.take_probe() && is_closed(&socket, cx) {
+            return Poll::Ready(Stop::Order(Order::Cut));
+        }
         if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(Stop::Hyper(ended));
         }
@@ -95,7 +100,9 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
     })
     .await;
     let parts = http.into_parts();
-    let stream = parts.io.into_inner().into_stream();
+    drop(parts.io);
+    // hyper's half is gone with its parts, so that this is the last one.
+    let Some(stream) = Rc::into_inner(socket).map(RefCell::into_inner) else { return End::Gone };
     match stop {
         Stop::Hyper(Ok(())) => match watch.tunnel.take() {
             Some(tunnel) => End::Tunnel(stream, parts.read_buf, tunnel),

@@ -46,6 +46,8 @@ pub(crate) struct Relay {
     /// How much to make room for before the next read.
     want: usize,
     done: bool,
+    /// Why it broke off, once it has.
+    broken: Option<Fault>,
 }
 
 impl Body {
@@ -68,7 +70,16 @@ impl Relay {
     ) -> Self {
         record.watch.enter(Phase::Relay, idle);
         let want = exchange.buffer.capacity();
-        Self { exchange: Some(exchange), reader, record, reusable, keep_alive, want, done: false }
+        Self {
+            exchange: Some(exchange),
+            reader,
+            record,
+            reusable,
+            keep_alive,
+            want,
+            done: false,
+            broken: None,
+        }
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
@@ -85,6 +96,19 @@ impl Relay {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// The response broke off. hyper drops what it has not written when a body fails, so it gets one turn to
+    /// write: a client must not take a response that broke off for one that never began, and ask again.
+    fn poll_broken(&mut self, cx: &mut Context<'_>, fault: Fault) -> Poll<Broken> {
+        self.exchange = None;
+        if self.broken.replace(fault).is_none() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.record.went_wrong(fault);
+        self.record.finish();
+        Poll::Ready(Broken(fault))
     }
 
     /// The next run of data in what has come.
@@ -170,17 +194,18 @@ impl http_body::Body for Body {
             Self::Nothing => Poll::Ready(None),
             Self::Whole(data, _) if data.is_empty() => Poll::Ready(None),
             Self::Whole(data, _) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(data))))),
-            Self::Relay(relay) => relay.poll_data(cx).map(|item| {
-                Some(match item? {
-                    Ok(data) => Ok(Frame::data(data)),
-                    Err(fault) => {
-                        relay.record.went_wrong(fault);
-                        relay.record.finish();
-                        relay.exchange = None;
-                        Err(Broken(fault))
-                    }
-                })
-            }),
+            Self::Relay(relay) => {
+                let fault = match relay.broken {
+                    Some(fault) => fault,
+                    None => match relay.poll_data(cx) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(None) => return Poll::Ready(None),
+                        Poll::Ready(Some(Ok(data))) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                        Poll::Ready(Some(Err(fault))) => fault,
+                    },
+                };
+                relay.poll_broken(cx, fault).map(|broken| Some(Err(broken)))
+            }
         }
     }
 

@@ -112,6 +112,8 @@ pub(crate) struct Watch {
     read: Progress,
     /// Whether hyper has flushed all it was given.
     flushed: Cell<bool>,
+    /// Whether the task is to look if the client is still there.
+    probe: Cell<bool>,
     /// Whether the client has closed its side.
     ended: Cell<bool>,
     /// The upstream half of an upgrade, from the 101 until the connection's task takes it.
@@ -132,6 +134,7 @@ impl Watch {
             write: Progress::default(),
             read: Progress::default(),
             flushed: Cell::new(true),
+            probe: Cell::new(false),
             ended: Cell::new(false),
             tunnel: RefCell::new(None),
         })
@@ -167,6 +170,11 @@ impl Watch {
             return true;
         }
         false
+    }
+
+    /// Whether to look if the client is still there; said once a sweep, while a request waits.
+    pub(crate) fn take_probe(&self) -> bool {
+        self.probe.replace(false)
     }
 
     /// Whether the phase took too long; said once.
@@ -289,7 +297,7 @@ impl Watch {
         }
         let took = now.saturating_sub(self.stamp.get());
         match self.phase.get() {
-            Phase::Deciding => {}
+            Phase::Deciding => self.look_for_client(),
             Phase::Idle => {
                 if took >= millis(limits.park) && self.flushed.get() {
                     self.tell(Order::Park);
@@ -305,8 +313,15 @@ impl Watch {
             | Phase::Linger => {
                 if took >= self.limit.get() {
                     self.tell(Order::Expired);
+                } else if matches!(self.phase.get(), Phase::Response | Phase::Relay) {
+                    self.look_for_client();
                 }
             }
         }
+    }
+
+    fn look_for_client(&self) {
+        self.probe.set(true);
+        self.wake();
     }
 }

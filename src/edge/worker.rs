@@ -100,6 +100,8 @@ impl Worker {
         // The sweep holds the deadlines; the field count is left at hyper's 100, since setting it costs
         // an allocation a request.
         http1.max_header_size(shared.limits.head_bytes);
+        // Whether the client is still there is looked for by the sweep (`client_io::is_closed`).
+        http1.half_close(true);
         let via = HeaderValue::try_from(format!("1.1 {}", shared.terms.pseudonym));
         Rc::new(Self {
             via: via.unwrap_or(HeaderValue::from_static("1.1 synkronic")),

@@ -9,4 +9,8 @@
 
 mod rig;
 
+mod bodies;
+mod faults;
+mod life;
 mod plain;
+mod tunnels;

@@ -1,5 +1,4 @@
 //! What the tests are made of: an edge, upstreams, clients.
-#![allow(dead_code, reason = "widened ahead of the tests")]
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use socket2::{Domain, Socket, Type};
 use synkronic::edge::{Bound, Config, Edge};
 use synkronic::meter::Meter;
 use synkronic::routes::{Endpoint, Protocol, Route, Table};
@@ -333,17 +333,33 @@ impl Upstream {
         })
     }
 
-    /// An address that refuses connections.
-    pub fn refusing() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-    }
-
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     pub fn requests(&self) -> usize {
         self.heads.lock().unwrap().len()
+    }
+}
+
+/// An address that refuses connections: held, so that nobody else gets it, but not listened on.
+pub struct Refusing {
+    pub address: SocketAddr,
+    socket: Socket,
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self { address, socket }
+    }
+
+    /// From now on it takes connections.
+    pub fn listen(self) -> TcpListener {
+        self.socket.listen(128).unwrap();
+        self.socket.into()
     }
 }
 
