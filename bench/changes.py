@@ -1,7 +1,5 @@
 """Changes of the table: under load, from a saved file to the route served, and from the start to the first answer."""
 
-import contextlib
-import http.client
 import pathlib
 import re
 import subprocess
@@ -15,32 +13,11 @@ import peers
 VERSIONS = 8
 
 
-def get(port, host, path="/"):
-    """Status and version of one answer; nothing where there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
-        connection.request("GET", path, headers={"Host": host})
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status, answer.headers.get("x-synkronic-version")
-    return None, None
-
-
-def wait_until_served(port, host, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        status, _ = get(port, host)
-        if status == 200:
-            return
-        time.sleep(0.001)
-    raise SystemExit(f"{host} is not served after {seconds} s; last status {status}")
-
-
 def start_to_serving(proxy):
     """Seconds from the start of the process to the first 200 of a version."""
     begun = time.monotonic()
     with measure.running(proxy.command, log=proxy.log):
-        wait_until_served(proxy.port, f"version-1.{peers.DOMAIN}")
+        measure.wait_until_served(proxy.port, f"version-1.{peers.DOMAIN}")
         return time.monotonic() - begun
 
 
@@ -89,7 +66,7 @@ def under_load(folder, binary, count, pause):
             measure.running(proxy.command, core=measure.PROXY_CORE, log=proxy.log) as other:
         measure.wait_for(ports[1], one, f"{place}/out")
         measure.wait_for(proxy.port, other, proxy.log)
-        wait_until_served(proxy.port, f"version-1.{peers.DOMAIN}")
+        measure.wait_until_served(proxy.port, f"version-1.{peers.DOMAIN}")
         before = generation(proxy.admin)
         done = threading.Event()
         loads = []
@@ -123,7 +100,7 @@ def propagation(port, manifests, number):
     write(manifests / "router.yaml", peers.router(wanted))
     begun = time.monotonic()
     while time.monotonic() < begun + 5:
-        if get(port, peers.DOMAIN)[1] == wanted:
+        if measure.get(port, peers.DOMAIN)[1] == wanted:
             return time.monotonic() - begun
         time.sleep(0.001)
     raise SystemExit(f"{wanted} is not active 5 s after the file was saved")

@@ -4,6 +4,7 @@ Standard library only. It refuses to know what is measured: `run`, `instructions
 """
 
 import contextlib
+import http.client
 import os
 import pathlib
 import re
@@ -95,6 +96,27 @@ def wait_for(port, process, log=None, seconds=60):
     sys.exit(f"{process.args} does not accept on port {port} after {seconds} s")
 
 
+def get(port, host, path="/"):
+    """Status and version of one answer; nothing where there is none."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path, headers={"Host": host})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers.get("x-synkronic-version")
+    return None, None
+
+
+def wait_until_served(port, host, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        status, _ = get(port, host)
+        if status == 200:
+            return
+        time.sleep(0.001)
+    raise SystemExit(f"{host} is not served after {seconds} s; last status {status}")
+
+
 def cpu_seconds(pid):
     """User and system time of every thread of a process so far, by the scheduler's own count."""
     total = 0
@@ -165,7 +187,7 @@ def answer(one):
         body += one.recv(1 << 20)
 
 
-def callgrind_instructions(command, port, load, threads=False):
+def callgrind_instructions(command, port, host, load):
     """User instructions that `command` executes from its start to its end, with `load()` in between."""
     with tempfile.TemporaryDirectory() as folder:
         log = f"{folder}/log"
@@ -173,6 +195,8 @@ def callgrind_instructions(command, port, load, threads=False):
                     "--dump-instr=no", f"--log-file={folder}/valgrind", "--", *command]
         with running(valgrind, core=PROXY_CORE, log=log) as process:
             wait_for(port, process, log, seconds=120)
+            for number in range(HOSTS):
+                wait_until_served(port, host(number), seconds=120)
             load()
             time.sleep(0.5)
         words = pathlib.Path(f"{folder}/valgrind").read_text()
@@ -189,7 +213,7 @@ def instructions_per_request(command, port, host, count=3000, connections=64, pa
         def load():
             for one in exchange(port, host, requests, connections, path):
                 one.close()
-        totals.append(callgrind_instructions(command, port, load))
+        totals.append(callgrind_instructions(command, port, host, load))
     return (totals[1] - totals[0]) / count
 
 

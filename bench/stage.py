@@ -91,7 +91,7 @@ class Stage:
     def wait_until_active(self, name, seconds=10):
         """Seconds until the plain host gets a version."""
         begun = time.monotonic()
-        while changes.get(self.port, pressing.DOMAIN)[1] != name:
+        while measure.get(self.port, pressing.DOMAIN)[1] != name:
             if time.monotonic() > begun + seconds:
                 raise SystemExit(f"{name} is not active after {seconds} s")
             time.sleep(0.001)
