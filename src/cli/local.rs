@@ -41,7 +41,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME=COMMAND", env = "SYNKRONIC_RUN", value_parser = named_command)]
     run: Vec<(String, String)>,
     /// Show only what these versions or Deployments print; repeatable
-    #[arg(long, value_name = "VERSION", env = "SYNKRONIC_LOGS", value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_name = "VERSION", env = "SYNKRONIC_LOGS", value_delimiter = ',')]
     logs: Vec<String>,
     #[command(flatten)]
     edge: EdgeFlags,
