@@ -29,7 +29,7 @@ pub struct Arguments {
     from: Vec<PathBuf>,
     /// The method, as GET
     method: String,
-    /// The URL, as http://shop.localhost:8080/cart
+    /// The URL, as `http://shop.localhost:8080/cart`
     url: String,
     /// A header of the request, as 'X-QA-Team: blue'; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME:VALUE")]

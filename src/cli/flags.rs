@@ -1,4 +1,4 @@
-//! The flags that every command with an edge shares, as typed; and as meant: an [`edge::Config`].
+//! The flags that every command with an edge shares, as typed; and as meant: an [`Config`].
 //!
 //! Every flag has an environment form `SYNKRONIC_…`. Durations are written as `500ms` or `1m30s`, sizes as
 //! `32KiB`. It starts nothing.
