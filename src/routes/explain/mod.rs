@@ -274,7 +274,9 @@ fn decided(outcome: &Outcome<'_>, facts: &Facts<'_>) -> Decided {
         Outcome::AddSlash(choice) => {
             let sentence =
                 format!("a redirect to `{}/`, where `{}` answers", facts.path, choice.route.version);
-            Decided { result: "add-slash".into(), status: Some(308), sentence, ..chosen(choice, facts) }
+            let chosen = Decided { upstream_path: None, endpoints: Vec::new(), ..chosen(choice, facts) };
+            // 307: the same path may be the application's once the version is gone.
+            Decided { result: "add-slash".into(), status: Some(307), sentence, ..chosen }
         }
         Outcome::Unavailable(choice) => {
             let why = choice.route.absence.map_or("has no endpoint", super::Absence::sentence);
