@@ -21,7 +21,11 @@ impl Balance<'_> {
         match endpoints {
             [] => None,
             [one] => Some(self.slots.of(one)),
-            [_, _, ..] => Some(self.better_of_two(route, avoid)?),
+            [_, _, ..] => {
+                let slot = self.better_of_two(route, avoid)?;
+                slot.chosen(self.now);
+                Some(slot)
+            }
         }
     }
 

@@ -66,7 +66,7 @@ async fn dial(
     attempts: &mut u32,
 ) -> Result<Upstream, Failure> {
     let limit = route.limits.connect.unwrap_or(worker.limits().connect);
-    let first_id = slot.endpoint.id;
+    let (first_slot, first_id) = (Rc::clone(&slot), slot.endpoint.id);
     let mut first = pin!(attempt(worker, slot, limit));
     let early = poll_until(Instant::now() + worker.limits().hedge.min(limit), first.as_mut()).await;
     let failed = match early {
@@ -76,7 +76,7 @@ async fn dial(
     };
     let other = worker.balance().choose_other(route, first_id);
     let second = match other {
-        Some(other) if *attempts > 0 && worker.budget.take() => other,
+        Some(other) if *attempts > 0 && worker.account(route).budget.take() => other,
         Some(_) | None => {
             return match failed {
                 Some(failure) => Err(failure),
@@ -89,18 +89,29 @@ async fn dial(
     let second = pin!(attempt(worker, second, limit));
     match failed {
         Some(_) => second.await,
-        None => either(first, second).await,
+        None => {
+            let mut first_failed = false;
+            let result = either(first, second, &mut first_failed).await;
+            let overtaken =
+                result.as_ref().is_ok_and(|upstream| upstream.load.slot().endpoint.id != first_id);
+            if overtaken && !first_failed {
+                // Whoever hangs has the least to do: unless set aside, it would get every next request.
+                worker.failed(&first_slot);
+            }
+            result
+        }
     }
 }
 
-/// The first of two to stand; the last failure where neither does.
+/// The first of two to stand; the last failure where neither does. Tells whether the first has failed.
 async fn either(
     mut first: Pin<&mut impl Future<Output = Result<Upstream, Failure>>>,
     mut second: Pin<&mut impl Future<Output = Result<Upstream, Failure>>>,
+    first_failed: &mut bool,
 ) -> Result<Upstream, Failure> {
-    let (mut first_failed, mut second_failed) = (false, false);
+    let mut second_failed = false;
     poll_fn(|cx| {
-        let one = poll_open(first.as_mut(), &mut first_failed, cx);
+        let one = poll_open(first.as_mut(), first_failed, cx);
         let other = match one {
             Some(Ok(upstream)) => return Poll::Ready(Ok(upstream)),
             Some(Err(failure)) if second_failed => return Poll::Ready(Err(failure)),
@@ -108,7 +119,7 @@ async fn either(
         };
         match other {
             Some(Ok(upstream)) => Poll::Ready(Ok(upstream)),
-            Some(Err(failure)) if first_failed => Poll::Ready(Err(failure)),
+            Some(Err(failure)) if *first_failed => Poll::Ready(Err(failure)),
             Some(Err(_)) | None => Poll::Pending,
         }
     })

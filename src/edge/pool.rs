@@ -75,9 +75,17 @@ impl Slot {
         let fresh = self.healthy(now);
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
-        let pause = PAUSE.checked_shl(failures.min(16)).unwrap_or(LONGEST).min(LONGEST);
-        self.aside_until.set(now.saturating_add(pause));
+        self.aside_until.set(now.saturating_add(pause(failures)));
         fresh
+    }
+
+    /// A request was given to it. Where its pause has just ended that one is its trial: until it answers no
+    /// other request is risked on it, or, should nothing be heard, for another such pause.
+    pub(crate) fn chosen(&self, now: u64) {
+        let failures = self.failures.get();
+        if failures > 0 && self.healthy(now) {
+            self.aside_until.set(now.saturating_add(pause(failures - 1)));
+        }
     }
 
     /// It answered.
@@ -147,6 +155,11 @@ impl Slot {
     pub(crate) fn waiting(&self) -> usize {
         self.idle.borrow().len()
     }
+}
+
+/// The pause after so many failures before.
+fn pause(failures: u32) -> u64 {
+    PAUSE.checked_shl(failures.min(16)).unwrap_or(LONGEST).min(LONGEST)
 }
 
 /// As far as the runtime knows, without a system call: neither closed nor sent to.

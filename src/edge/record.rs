@@ -13,8 +13,7 @@ use http::HeaderValue;
 use super::error::Fault;
 use super::log::Entry;
 use super::watch::{Phase, Watch};
-use super::worker::Worker;
-use crate::meter::RouteCells;
+use super::worker::{Account, Worker};
 use crate::routes::Route;
 
 /// The status that a request is counted with whose client went before an answer: nginx's word for it.
@@ -25,7 +24,7 @@ pub(crate) struct Record {
     pub(crate) worker: Rc<Worker>,
     pub(crate) watch: Rc<Watch>,
     route: Option<Arc<Route>>,
-    cells: Option<Arc<RouteCells>>,
+    account: Option<Rc<Account>>,
     began: Instant,
     /// The answer's status; 0 before there is one.
     status: u16,
@@ -42,12 +41,11 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn begin(worker: &Rc<Worker>, watch: &Rc<Watch>) -> Self {
         watch.begin_request();
-        worker.budget.request();
         Self {
             worker: Rc::clone(worker),
             watch: Rc::clone(watch),
             route: None,
-            cells: None,
+            account: None,
             began: Instant::now(),
             status: 0,
             sent: 0,
@@ -65,7 +63,9 @@ impl Record {
             entry.version = route.version.to_string();
             entry.reason = String::from_utf8_lossy(reason.as_bytes()).into_owned();
         }
-        self.cells = Some(self.worker.cells_of(route));
+        let account = self.worker.account(route);
+        account.budget.request();
+        self.account = Some(account);
         route.in_flight.fetch_add(1, Ordering::Relaxed);
         self.route = Some(Arc::clone(route));
     }
@@ -104,7 +104,7 @@ impl Drop for Record {
         }
         let code = if self.status == 0 { CLIENT_GONE } else { self.status };
         let took = self.began.elapsed();
-        let cells = self.cells.as_ref().unwrap_or(&self.worker.unmatched);
+        let cells = self.account.as_ref().map_or(&self.worker.unmatched, |account| &account.cells);
         cells.request(code, took);
         cells.sent.add(self.sent);
         cells.received.add(self.received);

@@ -220,7 +220,7 @@ async fn exchange(
         }
         drop(exchange);
         let again = failure.sent != Sent::Nothing && attempts > 0 && may_repeat(failure, plan.repeatable);
-        if !again || !worker.budget.take() {
+        if !again || !worker.account(route).budget.take() {
             return Err(failure);
         }
         attempts -= 1;

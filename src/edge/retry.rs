@@ -49,7 +49,8 @@ const FLOOR: u32 = 100;
 /// One retry to this many requests.
 const SHARE: u32 = 5;
 
-/// A worker's budget of retries: 20 % of its requests over 10 s, never below 10 a second.
+/// A version's budget of retries at one worker: 20 % of its requests over 10 s, never below 10 a second. Each
+/// version has its own: one that only fails must not spend those of its neighbours.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     requests: Window,

@@ -65,7 +65,6 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) cells: Arc<WorkerCells>,
     pub(crate) slots: Slots,
-    pub(crate) budget: Budget,
     pub(crate) chance: Chance,
     pub(crate) buffers: Buffers,
     pub(crate) http1: http1::Builder,
@@ -76,13 +75,20 @@ pub(crate) struct Worker {
     clock: Clock,
     tick: Cell<usize>,
     table: RefCell<Cache<Arc<ArcSwap<Table>>, Arc<Table>>>,
-    routes: RefCell<HashMap<usize, Arc<RouteCells>, foldhash::fast::FixedState>>,
+    accounts: RefCell<HashMap<usize, Rc<Account>, foldhash::fast::FixedState>>,
     guests: RefCell<Guests>,
     /// Connections here, as the acceptor sees them.
     load: Arc<AtomicUsize>,
     closing: Cell<bool>,
     /// Told when a connection ends while the process leaves.
     gone: Notify,
+}
+
+/// What a worker keeps of a version.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) cells: Arc<RouteCells>,
+    pub(crate) budget: Budget,
 }
 
 /// The connections of a worker, for its sweep.
@@ -109,14 +115,13 @@ impl Worker {
             shared,
             cells,
             slots: Slots::default(),
-            budget: Budget::default(),
             chance: Chance::new(),
             buffers: Buffers::default(),
             http1,
             unmatched,
             clock: Clock::new(),
             tick: Cell::new(0),
-            routes: RefCell::default(),
+            accounts: RefCell::default(),
             guests: RefCell::default(),
             load,
             closing: Cell::new(false),
@@ -154,17 +159,18 @@ impl Worker {
         }
     }
 
-    /// The cells of a version; made on its first request.
-    pub(crate) fn cells_of(&self, route: &Route) -> Arc<RouteCells> {
+    /// A version's account; opened on its first request.
+    pub(crate) fn account(&self, route: &Route) -> Rc<Account> {
         // The counter's address names the version as long as the cells hold it weakly: it is not given again.
         let key = Arc::as_ptr(&route.in_flight).addr();
-        if let Some(cells) = self.routes.borrow().get(&key) {
-            return Arc::clone(cells);
+        if let Some(account) = self.accounts.borrow().get(&key) {
+            return Rc::clone(account);
         }
         let router = format!("{}/{}", route.namespace, route.router);
         let cells = self.cells.route(router, route.version.to_string(), Arc::downgrade(&route.in_flight));
-        self.routes.borrow_mut().insert(key, Arc::clone(&cells));
-        cells
+        let account = Rc::new(Account { cells, budget: Budget::default() });
+        self.accounts.borrow_mut().insert(key, Rc::clone(&account));
+        account
     }
 
     /// Takes in a connection; counted by the acceptor already.
@@ -201,7 +207,7 @@ impl Worker {
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Twice a second: deadlines, pools, budget, cells of versions that are gone.
+    /// Twice a second: deadlines, pools, budgets, accounts of versions that are gone.
     fn sweep(&self) {
         let now = self.clock.advance();
         let tick = self.tick.get().wrapping_add(1);
@@ -214,11 +220,13 @@ impl Worker {
         self.cells.parked.set(parked);
         self.slots.sweep(now);
         self.cells.upstream_idle.set(self.slots.waiting() as u64);
-        self.budget.turn(tick);
         self.buffers.sweep();
         // A worker without requests must not be what keeps an old table alive.
         self.with_table(|_| ());
-        self.routes.borrow_mut().retain(|_, cells| cells.is_alive());
+        self.accounts.borrow_mut().retain(|_, account| {
+            account.budget.turn(tick);
+            account.cells.is_alive()
+        });
         if tick.is_multiple_of(2) {
             // mimalloc gives freed pages back a second later, but only when asked for a fresh one, which an
             // idle worker never does; measured in bench/README.md.

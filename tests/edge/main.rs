@@ -9,6 +9,7 @@
 
 mod rig;
 
+mod aside;
 mod bodies;
 mod faults;
 mod life;

@@ -75,6 +75,19 @@ fn none_that_failed_unless_all_did() {
 }
 
 #[test]
+fn whose_pause_is_over_gets_one_request_on_trial() {
+    let world = World::new();
+    let route = route(&[1, 2]);
+    let ill = world.slots.of(&route.endpoints[0]);
+    ill.failed(0);
+    let tally = world.tally(&route, 1_000, None);
+    assert_eq!(tally, BTreeMap::from([(1, 1), (2, 2999)]), "the others wait for how it goes");
+    assert_eq!(world.tally(&route, 2_000, None).get(&1), Some(&1), "nothing was heard: another trial");
+    ill.worked();
+    assert!(world.tally(&route, 2_000, None).get(&1) > Some(&1000), "it answers again");
+}
+
+#[test]
 fn pauses_grow_and_end_with_an_answer() {
     let world = World::new();
     let route = route(&[1]);
