@@ -18,7 +18,7 @@ use crate::admin::{self, Readiness};
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
 use crate::local::control::{self, Source};
-use crate::local::core::Core;
+use crate::local::core::{Core, Publish};
 use crate::local::pods::herd::Herd;
 use crate::local::pods::recipe::Machine;
 use crate::local::screen::Screen;
@@ -140,7 +140,7 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
 }
 
 /// Puts tables in service, and counts that.
-fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Box<dyn FnMut(&Arc<Table>)> {
+fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Publish {
     Box::new(move |table| {
         let begun = Instant::now();
         served.store(table.clone());

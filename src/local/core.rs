@@ -22,6 +22,9 @@ use crate::plan::plan;
 use crate::routes::{Compiled, Table, compile};
 use crate::standing;
 
+/// Puts a table in service.
+pub type Publish = Box<dyn FnMut(&Arc<Table>)>;
+
 /// Statuses feed the table and the table's verdicts feed statuses; two rounds settle it, more would be a
 /// fault in one of them.
 const ROUNDS: usize = 8;
@@ -36,7 +39,7 @@ pub struct Core {
     reports: Reports,
     compiled: Option<Compiled>,
     /// Puts a table in service.
-    publish: Box<dyn FnMut(&Arc<Table>)>,
+    publish: Publish,
     /// What changed since the last compilation.
     changes: Changes,
     /// Whether the files have to be looked at.
@@ -53,7 +56,7 @@ pub struct Core {
 impl Core {
     /// Nothing known yet. `publish` puts every table that differs from the one before in service.
     #[must_use]
-    pub fn new(settings: Settings, herd: Herd, publish: Box<dyn FnMut(&Arc<Table>)>) -> Self {
+    pub fn new(settings: Settings, herd: Herd, publish: Publish) -> Self {
         Self {
             settings,
             shelf: Shelf::default(),
