@@ -10,14 +10,13 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::flags::EdgeFlags;
 use crate::admin::{self, Readiness};
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
-use crate::local::control::{self, Source};
+use crate::local::control::{self, Ends, Source};
 use crate::local::core::{Core, Publish};
 use crate::local::pods::herd::Herd;
 use crate::local::pods::recipe::Machine;
@@ -125,11 +124,11 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     let (herd, mouth) = Herd::new(machine, arguments.shown());
     let screen = Screen::new(heading(&edge.addresses, &admin.addresses));
     let core = Core::new(settings, herd, publisher(table, meter.clone()));
-    let (stop, impatient) = (CancellationToken::new(), CancellationToken::new());
-    let leaving = leave(signals, edge, readiness.clone(), stop.clone(), impatient.clone());
+    let ends = Ends::default();
+    let leaving = leave(signals, edge, readiness.clone(), ends.clone());
     let running = async {
-        let (core, mouth, screen) = control::run(unready, core, mouth, source, screen, &meter, stop).await;
-        core.into_herd().end(mouth, impatient).await;
+        let (core, mouth, screen) = control::run(unready, core, mouth, source, screen, &meter, &ends).await;
+        core.into_herd().end(mouth, ends.impatient).await;
         drop((screen, admin));
     };
     tokio::select! {
@@ -183,15 +182,10 @@ impl Signals {
 
 /// At the first signal the edge drains, then the pods end; at the second everything ends at once. Never
 /// returns: who runs the pods knows when all is over.
-async fn leave(
-    mut signals: Signals,
-    edge: Bound,
-    readiness: Arc<Readiness>,
-    stop: CancellationToken,
-    impatient: CancellationToken,
-) {
+async fn leave(mut signals: Signals, edge: Bound, readiness: Arc<Readiness>, ends: Ends) {
     signals.next().await;
     let _unready = readiness.missing("it is leaving");
+    ends.leaving.cancel();
     let handle = edge.handle();
     handle.drain();
     let mut left = tokio::task::spawn_blocking(move || edge.join());
@@ -199,13 +193,13 @@ async fn leave(
         _ = &mut left => {}
         () = signals.next() => {
             handle.stop();
-            impatient.cancel();
+            ends.impatient.cancel();
             let _ = left.await;
         }
     }
-    stop.cancel();
+    ends.stop.cancel();
     // The pods have their grace, unless somebody has had enough.
     signals.next().await;
-    impatient.cancel();
+    ends.impatient.cancel();
     std::future::pending().await
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::core::Core;
 use super::manifests;
 use super::pods::herd::Mouth;
+use super::pods::life::Line;
 use super::screen::Screen;
 use super::watch::Watch;
 use crate::meter::Meter;
@@ -17,6 +18,8 @@ use crate::meter::Meter;
 const QUIET: Duration = Duration::from_millis(200);
 /// But no longer than this after it changed.
 const LATEST: Duration = Duration::from_secs(2);
+/// So many lines of pods are written at once.
+const AT_ONCE: usize = 512;
 
 /// Where the manifests are.
 pub enum Source {
@@ -70,7 +73,18 @@ impl Source {
     }
 }
 
-/// Runs until `stop`; the pods live on then, in what is returned. `unready` is dropped with the first table.
+/// The stages of the end.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// Requests in flight are waited for.
+    pub leaving: CancellationToken,
+    /// Nobody needs the pods any more.
+    pub stop: CancellationToken,
+    /// Nor waits for them to end by themselves.
+    pub impatient: CancellationToken,
+}
+
+/// Runs until `ends.stop`; the pods live on then, in what is returned. `unready` is dropped with the first table.
 pub async fn run<U>(
     unready: U,
     mut core: Core,
@@ -78,10 +92,10 @@ pub async fn run<U>(
     mut source: Source,
     mut screen: Screen,
     meter: &Meter,
-    stop: CancellationToken,
+    ends: &Ends,
 ) -> (Core, Mouth, Screen) {
     let mut since = source.look(&mut core);
-    let (mut shown, mut unready) = (Shown::default(), Some(unready));
+    let (mut shown, mut unready, mut told) = (Shown::default(), Some(unready), false);
     loop {
         let before = core.generation();
         let again = core.settle(Timestamp::now(), Instant::now());
@@ -98,7 +112,12 @@ pub async fn run<U>(
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return (core, mouth, screen),
+                () = ends.stop.cancelled() => return (core, mouth, screen),
+                () = ends.leaving.cancelled(), if !told => {
+                    told = true;
+                    let text = "ending when requests in flight have ended; Ctrl-C again ends at once".to_owned();
+                    screen.lines(&[Line { label: "synkronic".into(), text }]);
+                }
                 Some((id, phase)) = mouth.reports.recv() => {
                     since = Some(Instant::now());
                     core.hear(id, phase);
@@ -116,7 +135,13 @@ pub async fn run<U>(
                     shown = Shown::default();
                     screen.show(core.picture());
                 }
-                Some(line) = mouth.lines.recv() => screen.line(&line.label, &line.text),
+                Some(line) = mouth.lines.recv() => {
+                    let mut lines = vec![line];
+                    while let (true, Ok(line)) = (lines.len() < AT_ONCE, mouth.lines.try_recv()) {
+                        lines.push(line);
+                    }
+                    screen.lines(&lines);
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ use super::pods::life::Phase;
 use super::shelf::{Placed, Shelf};
 use super::world::{Origin, Put, World};
 use crate::inventory::report::Reports;
-use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Settings};
+use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Settings, names};
 use crate::plan::plan;
 use crate::routes::{Compiled, Table, compile};
 use crate::standing;
@@ -110,7 +110,26 @@ impl Core {
 
     fn update(&mut self, edits: Vec<Edit>) {
         let changes = self.inventory.update(edits);
+        for (kind, key) in &changes.objects {
+            self.tell_herd(*kind, key);
+        }
         self.changes.extend(changes);
+    }
+
+    /// What of a change concerns pods.
+    fn tell_herd(&mut self, kind: Kind, key: &Key) {
+        match kind {
+            Kind::Deployment => self.herd.touch(key.clone()),
+            // Its annotations may say how its clone runs here.
+            Kind::DeploymentVersion => self.herd.touch(key.sibling(names::deployment(&key.name))),
+            Kind::Service | Kind::ConfigMap | Kind::Secret => self.herd.touch_namespace(&key.namespace),
+            Kind::EndpointSlice
+            | Kind::Pod
+            | Kind::Router
+            | Kind::PodDisruptionBudget
+            | Kind::HorizontalPodAutoscaler
+            | Kind::NetworkPolicy => {}
+        }
     }
 
     fn take_files(&mut self, now: Timestamp, instant: Instant) {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use super::picture::{Light, Picture, Row};
+use super::pods::life::Line;
 
 /// How a picture is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,31 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A line of a process without what would move the cursor or clear the screen; its colours stay
+/// (ECMA-48 5.4: a control sequence is `ESC [`, parameters, one final byte; `m` ends one that is a colour).
+fn tame(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        out.extend(before.chars().filter(|c| !c.is_control() || *c == '\t'));
+        let end = match after.as_bytes().first() {
+            Some(b'[') => after.find(|c: char| ('\x40'..='\x7e').contains(&c) && c != '[').map(|end| end + 1),
+            // A title and the like, up to BEL or ESC \\.
+            Some(b']') => after.find(['\x07', '\x1b']).map(|end| end + 1),
+            Some(_) => after.char_indices().nth(1).map(|(end, _)| end).or(Some(after.len())),
+            None => None,
+        };
+        let (sequence, behind) = end.and_then(|end| after.split_at_checked(end)).unwrap_or((after, ""));
+        if sequence.starts_with('[') && sequence.ends_with('m') {
+            out.push('\x1b');
+            out.push_str(sequence);
+        }
+        rest = behind;
+    }
+    out.extend(rest.chars().filter(|c| !c.is_control() || *c == '\t'));
+    out
+}
+
 /// Cuts to what a terminal shows without wrapping or scrolling, or the redrawing would lose its place.
 fn cut(mut lines: Vec<String>, style: Style) -> Vec<String> {
     if style.height > 0 && lines.len() >= style.height {
@@ -164,22 +190,25 @@ impl Screen {
         self.printed = Some(self.picture.clone());
     }
 
-    /// One line of a pod, above the picture.
-    pub fn line(&mut self, label: &str, text: &str) {
-        let text = text.replace(|c: char| c.is_control() && c != '\t' && c != '\x1b', "");
-        if !self.terminal {
-            // Nobody may be listening any more; then there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "{label} | {text}");
-            return;
-        }
-        let label = match self.colours {
-            true => format!("\x1b[{}m{label} |\x1b[0m", 31 + label.bytes().map(u32::from).sum::<u32>() % 6),
-            false => format!("{label} |"),
-        };
+    /// Lines of pods, above the picture.
+    pub fn lines(&mut self, lines: &[Line]) {
         let mut out = self.erased();
-        let _ = write!(out, "{label} {text}\x1b[0m\r\n");
-        self.draw(&mut out);
-        self.write(&out);
+        for Line { label, text } in lines {
+            let text = tame(text);
+            if self.colours {
+                let hue = 31 + label.bytes().map(u32::from).sum::<u32>() % 6;
+                let _ = writeln!(out, "\x1b[{hue}m{label} |\x1b[0m {text}\x1b[0m");
+            } else {
+                let _ = writeln!(out, "{label} | {text}");
+            }
+        }
+        if self.terminal {
+            self.draw(&mut out);
+            self.write(&out);
+        } else {
+            // Nobody may be listening any more; then there is nobody to tell.
+            let _ = std::io::stderr().lock().write_all(out.as_bytes());
+        }
     }
 
     /// What takes the picture off the terminal.

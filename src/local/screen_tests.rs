@@ -60,3 +60,20 @@ fn the_status_has_its_colour() {
     assert!(lines.iter().any(|line| line.contains("\x1b[32mReady\x1b[0m  ")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("\x1b[31mCrashLooping\x1b[0m  ")), "{lines:?}");
 }
+
+#[test]
+fn a_process_may_colour_its_lines_and_no_more() {
+    for (line, shown) in [
+        ("plain\ttext", "plain\ttext"),
+        ("\x1b[32mok\x1b[0m", "\x1b[32mok\x1b[0m"),
+        ("\x1b[2J\x1b[Hcleared", "cleared"),
+        ("\x1b[1;1Hup\x1b[K", "up"),
+        ("\x1b]0;title\x07here", "here"),
+        ("\x1bcreset", "reset"),
+        ("half\x1b[", "half"),
+        ("half\x1b", "half"),
+        ("a\rb\x08c\u{9b}2J", "abc2J"),
+    ] {
+        assert_eq!(tame(line), shown, "{line:?}");
+    }
+}

@@ -14,19 +14,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::life::{Exit, Line, Phase, Pod};
-use super::objects::{self, Counts, Shown, State};
+use super::objects::State;
 use super::ports::FreePorts;
 use super::recipe::{self, Context, Machine, Ports, Recipe, Way};
 use super::rollout::{self, Standing, Strategy, Wanted};
 use super::variables::{Surroundings, environment};
 use crate::api::names;
-use crate::inventory::object::{DeploymentFacts, ServiceFacts};
+use crate::inventory::object::DeploymentFacts;
 use crate::inventory::selector::Labels;
 use crate::inventory::{Inventory, Key, Kind, names as fitted_names};
-use crate::local::world::{Origin, Put, World};
+use crate::local::world::World;
 
 /// How many reports and lines may wait; who writes faster waits for the reader.
 const QUEUE: usize = 1024;
+
+mod show;
 
 /// One pod.
 struct Record {
@@ -46,6 +48,8 @@ struct Record {
     created: String,
     stop: CancellationToken,
     kill: CancellationToken,
+    /// The objects that show it.
+    objects: BTreeSet<(Kind, Key)>,
 }
 
 /// What the herd tells its owner.
@@ -63,7 +67,14 @@ pub struct Herd {
     shown: Option<BTreeSet<String>>,
     ports: FreePorts,
     pods: BTreeMap<u64, Record>,
+    of_deployment: BTreeMap<Key, BTreeSet<u64>>,
     last_id: u64,
+    /// Deployments to look at again.
+    touched: BTreeSet<Key>,
+    /// Deployments that were looked at and not yet shown.
+    unshown: BTreeSet<Key>,
+    /// Objects of pods that are gone.
+    remains: BTreeSet<(Kind, Key)>,
     lives: TaskTracker,
     reports: mpsc::Sender<(u64, Phase)>,
     lines: mpsc::Sender<Line>,
@@ -80,7 +91,11 @@ impl Herd {
             shown,
             ports: FreePorts::new(std::process::id().wrapping_mul(2_654_435_761)),
             pods: BTreeMap::new(),
+            of_deployment: BTreeMap::new(),
             last_id: 0,
+            touched: BTreeSet::new(),
+            unshown: BTreeSet::new(),
+            remains: BTreeSet::new(),
             lives: TaskTracker::new(),
             reports,
             lines,
@@ -91,6 +106,7 @@ impl Herd {
     /// Takes in what a pod reports.
     pub fn hear(&mut self, id: u64, phase: Phase) {
         let Some(record) = self.pods.get_mut(&id) else { return };
+        self.touched.insert(record.deployment.clone());
         match &phase {
             Phase::Ready(address) => record.address = Some(*address),
             Phase::Down(exit) => {
@@ -99,12 +115,7 @@ impl Herd {
             }
             Phase::Starting => record.restarts += u32::from(record.last.is_some()),
             Phase::Unready(_) => {}
-            Phase::Gone => {
-                if let Some(record) = self.pods.remove(&id) {
-                    self.take_back(&record.ports);
-                }
-                return;
-            }
+            Phase::Gone => return self.bury(id),
         }
         // Its last word while it ends is that it is down; what counts then is that it is gone.
         if !(record.ending && matches!(phase, Phase::Down(_))) {
@@ -118,19 +129,40 @@ impl Herd {
         }
     }
 
-    /// Starts and marks for ending what the inventory asks for now. Who is marked lives on until
-    /// [`Herd::dismiss`], so that no route leads to it any more when it ends.
+    /// Nothing of a pod is left.
+    fn bury(&mut self, id: u64) {
+        let Some(record) = self.pods.remove(&id) else { return };
+        self.take_back(&record.ports);
+        self.remains.extend(record.objects);
+        if let Some(ids) = self.of_deployment.get_mut(&record.deployment) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.of_deployment.remove(&record.deployment);
+            }
+        }
+    }
+
+    /// A Deployment, or what is said about it, differs.
+    pub fn touch(&mut self, deployment: Key) {
+        self.touched.insert(deployment);
+    }
+
+    /// The Services of a namespace differ, or what its pods' environments come from.
+    pub fn touch_namespace(&mut self, namespace: &str) {
+        let all = self.of_deployment.range(Key::new(namespace, "")..).map(|(key, _)| key);
+        self.touched.extend(all.take_while(|key| &*key.namespace == namespace).cloned());
+    }
+
+    /// Starts and marks for ending what the inventory asks for now, of what was touched. Who is marked lives
+    /// on until [`Herd::dismiss`], so that no route leads to it any more when it ends.
     pub fn reconcile(&mut self, inventory: &Inventory, world: &mut World, now: Timestamp) {
-        let mut of_deployment: BTreeMap<Key, Vec<u64>> = BTreeMap::new();
-        for (id, record) in &self.pods {
-            of_deployment.entry(record.deployment.clone()).or_default().push(*id);
-        }
-        for deployment in inventory.deployments.iter() {
-            let ids = of_deployment.remove(&deployment.meta.key).unwrap_or_default();
-            self.tend(deployment, &ids, inventory, world, now);
-        }
-        for id in of_deployment.into_values().flatten() {
-            self.mark(id);
+        for key in std::mem::take(&mut self.touched) {
+            let ids: Vec<u64> = self.of_deployment.get(&key).into_iter().flatten().copied().collect();
+            match inventory.deployments.get(&key) {
+                Some(deployment) => self.tend(deployment, &ids, inventory, world, now),
+                None => ids.into_iter().for_each(|id| self.mark(id)),
+            }
+            self.unshown.insert(key);
         }
     }
 
@@ -183,7 +215,7 @@ impl Herd {
         record.ending = true;
         // Nothing of it lives: nothing will report that it is gone.
         if matches!(record.state, State::Blocked(_)) {
-            self.pods.remove(&id);
+            self.bury(id);
         }
     }
 
@@ -217,7 +249,9 @@ impl Herd {
             created: now.to_string(),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
+            objects: BTreeSet::new(),
         };
+        self.of_deployment.entry(record.deployment.clone()).or_default().insert(id);
         self.pods.insert(id, record);
         self.try_again(id, deployment, recipe, inventory);
     }
@@ -332,110 +366,6 @@ impl Herd {
                     kills.iter().for_each(CancellationToken::cancel);
                 }
             }
-        }
-    }
-
-    /// Why pods do not serve, by Deployment: of those that do not, what the youngest says.
-    #[must_use]
-    pub fn troubles(&self) -> BTreeMap<Key, String> {
-        let mut troubles = BTreeMap::new();
-        for record in self.pods.values().filter(|record| !record.ending) {
-            match record.trouble() {
-                Some(trouble) => troubles.insert(record.deployment.clone(), trouble),
-                None => None,
-            };
-        }
-        troubles
-    }
-
-    /// Pods, slices and Deployment statuses as they are now, into the world; the edits for the inventory.
-    pub fn show(
-        &self,
-        inventory: &Inventory,
-        world: &mut World,
-        now: Timestamp,
-    ) -> Vec<crate::inventory::Edit> {
-        let mut services: BTreeMap<&str, Vec<&ServiceFacts>> = BTreeMap::new();
-        for service in inventory.services.iter() {
-            services.entry(&service.meta.key.namespace).or_default().push(service);
-        }
-        let mut gone: BTreeSet<(Kind, Key)> = world.of(Origin::Pod).cloned().collect();
-        let mut edits = Vec::new();
-        let mut put = |value: Value, world: &mut World, edits: &mut Vec<_>| {
-            let mut value = value;
-            let status = value.get("status").cloned();
-            let Some(id) = crate::local::world::identify(&mut value) else { return };
-            gone.remove(&id);
-            if let Ok(Put::Changed(edit)) = world.put(value, Origin::Pod, now) {
-                edits.push(edit);
-            }
-            edits.extend(status.and_then(|status| world.put_status(id.0, &id.1, status)));
-        };
-        for record in self.pods.values() {
-            let shown = record.shown();
-            put(objects::pod(&shown), world, &mut edits);
-            let of_namespace = services.get(&*record.key.namespace).into_iter().flatten();
-            for slice in of_namespace.filter_map(|service| objects::slice(&shown, service)) {
-                put(slice, world, &mut edits);
-            }
-        }
-        edits.extend(gone.into_iter().filter_map(|(kind, key)| world.remove(kind, &key)));
-        edits.extend(self.deployment_statuses(inventory, world));
-        edits
-    }
-
-    fn deployment_statuses(&self, inventory: &Inventory, world: &mut World) -> Vec<crate::inventory::Edit> {
-        let mut counts: BTreeMap<&Key, Vec<&Record>> = BTreeMap::new();
-        for record in self.pods.values().filter(|record| !record.ending) {
-            counts.entry(&record.deployment).or_default().push(record);
-        }
-        let statuses = inventory.deployments.iter().filter_map(|deployment| {
-            let key = &deployment.meta.key;
-            let records = counts.get(key).map(Vec::as_slice).unwrap_or_default();
-            let template = template_hash(deployment, context(inventory, deployment));
-            let recipe = records.iter().find_map(|record| record.recipe.as_deref());
-            let counts = Counts {
-                all: records.len(),
-                updated: records.iter().filter(|record| record.template == template).count(),
-                ready: records.iter().filter(|record| record.state.address().is_some()).count(),
-            };
-            let status =
-                objects::deployment_status(deployment.meta.generation, replicas(deployment, recipe), counts);
-            world.put_status(Kind::Deployment, key, status)
-        });
-        statuses.collect()
-    }
-}
-
-impl Record {
-    fn trouble(&self) -> Option<String> {
-        let ended = |exit: &Exit| match exit.message.is_empty() {
-            true => format!("exited {}, {} restarts", exit.code, self.restarts),
-            false => format!("exited {}, {} restarts: {:?}", exit.code, self.restarts, exit.message),
-        };
-        match (&self.state, &self.last) {
-            (State::Blocked(message), _) => Some(message.clone()),
-            (State::Living(Phase::Down(exit)), _) => Some(ended(exit)),
-            (State::Living(Phase::Starting | Phase::Unready(_)), Some(exit)) => Some(ended(exit)),
-            (State::Living(Phase::Unready(reason)), None) => Some(reason.clone()),
-            (State::Living(Phase::Starting | Phase::Ready(_) | Phase::Gone), _) => None,
-        }
-    }
-
-    fn shown(&self) -> Shown<'_> {
-        Shown {
-            key: &self.key,
-            uid: &self.uid,
-            deployment: &self.deployment.name,
-            labels: &self.labels,
-            container: self.recipe.as_ref().map(|recipe| &recipe.container),
-            ports: &self.ports,
-            state: &self.state,
-            restarts: self.restarts,
-            last: self.last.as_ref(),
-            address: self.address,
-            ending: self.ending,
-            created: &self.created,
         }
     }
 }

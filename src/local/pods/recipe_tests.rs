@@ -144,3 +144,22 @@ fn probes_read_as_written() {
     assert_eq!(of(json!({"httpGet": {"port": 1, "scheme": "HTTPS"}})).check, Check::Tcp("1".to_owned()));
     assert_eq!(of(json!(null)).check, Check::Accepts);
 }
+
+#[test]
+fn what_the_version_says_goes_before_what_its_base_says() {
+    let object = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "shop-v1", "namespace": "n", "annotations": {"kyaninus.com/local-dir": "of-deployment"}},
+        "spec": {"selector": {}, "template": {
+            "metadata": {"annotations": {"kyaninus.com/local-command": "of-template"}},
+            "spec": {"containers": [{"name": "w"}]}}}});
+    let Some(Object::Deployment(facts)) = Object::read(object).unwrap() else { panic!("no Deployment") };
+    let of = |dpv: &Labels| {
+        let recipe = recipe(&facts, Context { dpv: Some(dpv), base: "shop" }, &machine()).unwrap();
+        (recipe.way, recipe.folder.display().to_string())
+    };
+    let shell = |line: &str| Way::Shell(line.to_owned());
+    assert_eq!(of(&Labels::new()), (shell("of-template"), "/m/of-deployment".to_owned()));
+    let said = [("kyaninus.com/local-command", "of-version"), ("kyaninus.com/local-dir", "../v1")];
+    let said = said.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(of(&Labels::from(said)), (shell("of-version"), "/m/../v1".to_owned()));
+}
