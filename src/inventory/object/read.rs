@@ -1,0 +1,216 @@
+//! A JSON document to an object of its kind.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::super::key::{Key, Kind};
+use super::{
+    AutoscalerFacts, ConfigFacts, DeploymentFacts, DisruptionFacts, Meta, NetworkPolicyFacts, PodFacts,
+    RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts, SlicePort, VersionFacts,
+};
+use crate::api::names;
+
+/// One object of a kind that an inventory holds.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each member is the Kubernetes kind of that name")]
+pub enum Object {
+    Deployment(DeploymentFacts),
+    Service(ServiceFacts),
+    EndpointSlice(SliceFacts),
+    Pod(PodFacts),
+    DeploymentVersion(VersionFacts),
+    Router(RouterFacts),
+    PodDisruptionBudget(DisruptionFacts),
+    HorizontalPodAutoscaler(AutoscalerFacts),
+    NetworkPolicy(NetworkPolicyFacts),
+    ConfigMap(ConfigFacts),
+    Secret(ConfigFacts),
+}
+
+/// Why a JSON document is no object of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct ObjectError {
+    /// The kind it says it is.
+    pub kind: Kind,
+    /// What does not fit, in one sentence.
+    pub message: String,
+}
+
+impl Object {
+    /// Reads an object of one of the kinds that an inventory holds; `None` for any other kind.
+    ///
+    /// # Errors
+    /// Where the document does not have the shape of its kind.
+    pub fn read(value: Value) -> Result<Option<Self>, ObjectError> {
+        let Some(kind) = kind_of(&value) else { return Ok(None) };
+        let failed = |message: String| ObjectError { kind, message };
+        let metadata: ObjectMeta = part(&value, "/metadata").map_err(failed)?.unwrap_or_default();
+        if metadata.name.as_deref().unwrap_or_default().is_empty() {
+            return Err(failed("`metadata.name` is missing: give the object a name".to_owned()));
+        }
+        Self::read_kind(kind, Meta::read(metadata), value).map(Some).map_err(failed)
+    }
+
+    fn read_kind(kind: Kind, meta: Meta, value: Value) -> Result<Self, String> {
+        Ok(match kind {
+            Kind::Deployment => Self::Deployment(DeploymentFacts {
+                selector: part(&value, "/spec/selector")?.unwrap_or_default(),
+                pod_labels: part(&value, "/spec/template/metadata/labels")?.unwrap_or_default(),
+                object: Arc::new(value),
+                meta,
+            }),
+            Kind::Service => Self::Service(ServiceFacts {
+                selector: part(&value, "/spec/selector")?,
+                ports: service_ports(&value)?,
+                type_: part(&value, "/spec/type")?.unwrap_or_default(),
+                object: Arc::new(value),
+                meta,
+            }),
+            Kind::EndpointSlice => Self::EndpointSlice(read_slice(meta, whole(value)?)),
+            Kind::Pod => Self::Pod(PodFacts { meta, pod: Arc::new(whole(value)?) }),
+            Kind::DeploymentVersion => Self::DeploymentVersion(VersionFacts {
+                meta,
+                spec: part(&value, "/spec")?.unwrap_or_default(),
+                status: part(&value, "/status")?.unwrap_or_default(),
+            }),
+            Kind::Router => Self::Router(RouterFacts {
+                meta,
+                spec: part(&value, "/spec")?.ok_or("`spec` is missing")?,
+                status: part(&value, "/status")?.unwrap_or_default(),
+            }),
+            Kind::PodDisruptionBudget => {
+                Self::PodDisruptionBudget(DisruptionFacts { meta, selector: part(&value, "/spec/selector")? })
+            }
+            Kind::HorizontalPodAutoscaler => Self::HorizontalPodAutoscaler(AutoscalerFacts {
+                meta,
+                deployment: (text(&value, "/spec/scaleTargetRef/kind") == Some("Deployment"))
+                    .then(|| text(&value, "/spec/scaleTargetRef/name").unwrap_or_default().to_owned()),
+            }),
+            Kind::NetworkPolicy => Self::NetworkPolicy(NetworkPolicyFacts {
+                meta,
+                pod_selector: part(&value, "/spec/podSelector")?.unwrap_or_default(),
+                object: Arc::new(value),
+            }),
+            Kind::ConfigMap => Self::ConfigMap(ConfigFacts { meta, object: Arc::new(value) }),
+            Kind::Secret => Self::Secret(ConfigFacts { meta, object: Arc::new(value) }),
+        })
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Deployment(_) => Kind::Deployment,
+            Self::Service(_) => Kind::Service,
+            Self::EndpointSlice(_) => Kind::EndpointSlice,
+            Self::Pod(_) => Kind::Pod,
+            Self::DeploymentVersion(_) => Kind::DeploymentVersion,
+            Self::Router(_) => Kind::Router,
+            Self::PodDisruptionBudget(_) => Kind::PodDisruptionBudget,
+            Self::HorizontalPodAutoscaler(_) => Kind::HorizontalPodAutoscaler,
+            Self::NetworkPolicy(_) => Kind::NetworkPolicy,
+            Self::ConfigMap(_) => Kind::ConfigMap,
+            Self::Secret(_) => Kind::Secret,
+        }
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        match self {
+            Self::Deployment(o) => &o.meta,
+            Self::Service(o) => &o.meta,
+            Self::EndpointSlice(o) => &o.meta,
+            Self::Pod(o) => &o.meta,
+            Self::DeploymentVersion(o) => &o.meta,
+            Self::Router(o) => &o.meta,
+            Self::PodDisruptionBudget(o) => &o.meta,
+            Self::HorizontalPodAutoscaler(o) => &o.meta,
+            Self::NetworkPolicy(o) => &o.meta,
+            Self::ConfigMap(o) | Self::Secret(o) => &o.meta,
+        }
+    }
+
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.meta().key
+    }
+}
+
+/// The kind of a document, by group and kind; any version of the group is taken.
+fn kind_of(value: &Value) -> Option<Kind> {
+    let kind = text(value, "/kind")?;
+    let api_version = text(value, "/apiVersion")?;
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    Kind::ALL.into_iter().find(|known| known.as_str() == kind && known.group() == group)
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+/// Reads one part of a document; absent and null are `None`.
+fn part<T: DeserializeOwned>(value: &Value, pointer: &str) -> Result<Option<T>, String> {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(found) => T::deserialize(found)
+            .map(Some)
+            .map_err(|error| format!("`{}`: {error}", pointer.trim_start_matches('/').replace('/', "."))),
+    }
+}
+
+fn whole<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+fn service_ports(value: &Value) -> Result<Vec<ServicePort>, String> {
+    let ports: Vec<k8s_openapi::api::core::v1::ServicePort> = part(value, "/spec/ports")?.unwrap_or_default();
+    ports
+        .into_iter()
+        .map(|port| {
+            Ok(ServicePort {
+                name: port.name.unwrap_or_default(),
+                port: u16::try_from(port.port).map_err(|_| {
+                    format!("`spec.ports`: {} is no port, ports run from 1 to 65535", port.port)
+                })?,
+                app_protocol: port.app_protocol,
+                target_port: port.target_port.map(|target| match target {
+                    k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(number) => {
+                        number.to_string()
+                    }
+                    k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(name) => name,
+                }),
+                protocol: port.protocol.unwrap_or_else(|| "TCP".to_owned()),
+            })
+        })
+        .collect()
+}
+
+fn read_slice(meta: Meta, slice: EndpointSlice) -> SliceFacts {
+    let ports = slice.ports.unwrap_or_default().into_iter().filter_map(|port| {
+        Some(SlicePort { name: port.name.unwrap_or_default(), port: u16::try_from(port.port?).ok()? })
+    });
+    let endpoints = slice.endpoints.unwrap_or_default().into_iter().filter_map(|endpoint| {
+        let conditions = endpoint.conditions.unwrap_or_default();
+        let ready = conditions.ready.unwrap_or(true);
+        Some(SliceEndpoint {
+            address: endpoint.addresses.first()?.parse().ok()?,
+            ready,
+            serving: conditions.serving.unwrap_or(ready),
+            terminating: conditions.terminating.unwrap_or(false),
+            pod_uid: endpoint.target_ref.and_then(|target| target.uid),
+        })
+    });
+    SliceFacts {
+        service: meta.labels.get(names::LABEL_SERVICE_NAME).map(|name| meta.key.sibling(name.as_str())),
+        ports: ports.collect(),
+        endpoints: endpoints.collect(),
+        meta,
+    }
+}
