@@ -91,10 +91,10 @@ pub(crate) struct Telling<'r> {
 
 /// The answer to a request that went wrong; the record comes back where none can be said any more.
 pub(crate) fn failed(
-    mut record: Record,
+    mut record: Box<Record>,
     fault: Fault,
     telling: Telling<'_>,
-) -> Result<Response<Body>, Record> {
+) -> Result<Response<Body>, Box<Record>> {
     record.went_wrong(fault);
     let row = fault.row();
     if row.status.is_none() {
@@ -124,7 +124,7 @@ pub(crate) fn failed(
 }
 
 /// An answer without a body.
-fn bare(mut record: Record, status: StatusCode) -> Response<Body> {
+fn bare(mut record: Box<Record>, status: StatusCode) -> Response<Body> {
     record.answered(status.as_u16());
     let worker = Rc::clone(&record.worker);
     let mut response = Response::new(Body::whole(Bytes::new(), record));
@@ -135,7 +135,7 @@ fn bare(mut record: Record, status: StatusCode) -> Response<Body> {
 
 /// `/version-2` is the page `/version-2/`.
 pub(crate) fn add_slash(
-    record: Record,
+    record: Box<Record>,
     decision: &Decision,
     path: &str,
     query: Option<&str>,
@@ -156,7 +156,7 @@ pub(crate) fn add_slash(
 }
 
 /// `OPTIONS *`: what we can do ourselves.
-pub(crate) fn our_options(record: Record) -> Response<Body> {
+pub(crate) fn our_options(record: Box<Record>) -> Response<Body> {
     let mut response = bare(record, StatusCode::NO_CONTENT);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
     response

@@ -39,27 +39,24 @@ pub(crate) struct Wish {
     pub(crate) avoid: Option<u64>,
 }
 
-/// A connection for the route, and how many further attempts are left afterwards.
-pub(crate) async fn connect(
-    worker: &Rc<Worker>,
-    route: &Route,
-    wish: Wish,
-    attempts: &mut u32,
-) -> Result<Upstream, Failure> {
-    let slot = worker.balance().choose(route, wish.avoid).ok_or(Fault::Unavailable.after(Sent::Nothing))?;
-    if !wish.new {
-        let strict = wish.once.then_some(worker.limits().fresh);
-        if let Some(stream) = slot.take(worker.now(), strict) {
-            worker.cells.upstream_reused.add(1);
-            return Ok(Upstream { stream, load: Load::on(slot), reused: true });
-        }
-    }
-    // Rare beside the pool: its states stay out of the request's own.
-    Box::pin(dial(worker, route, slot, attempts)).await
+/// The endpoint for a request.
+pub(crate) fn choose(worker: &Worker, route: &Route, wish: Wish) -> Result<Rc<Slot>, Failure> {
+    worker.balance().choose(route, wish.avoid).ok_or(Fault::Unavailable.after(Sent::Nothing))
 }
 
-/// A new connection; the second attempt beside or after the first where one is left.
-async fn dial(
+/// A connection out of the endpoint's pool, where one will do.
+pub(crate) fn pooled(worker: &Worker, slot: &Rc<Slot>, wish: Wish) -> Option<Upstream> {
+    if wish.new {
+        return None;
+    }
+    let strict = wish.once.then_some(worker.limits().fresh);
+    let stream = slot.take(worker.now(), strict)?;
+    worker.cells.upstream_reused.add(1);
+    Some(Upstream { stream, load: Load::on(Rc::clone(slot)), reused: true })
+}
+
+/// A new connection; a second attempt beside or after the first where one is left.
+pub(crate) async fn dial(
     worker: &Rc<Worker>,
     route: &Route,
     slot: Rc<Slot>,

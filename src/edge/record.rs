@@ -39,9 +39,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn begin(worker: &Rc<Worker>, watch: &Rc<Watch>) -> Self {
+    pub(crate) fn begin(worker: &Rc<Worker>, watch: &Rc<Watch>) -> Box<Self> {
         watch.begin_request();
-        Self {
+        Box::new(Self {
             worker: Rc::clone(worker),
             watch: Rc::clone(watch),
             route: None,
@@ -53,7 +53,7 @@ impl Record {
             fault: None,
             whole: false,
             entry: None,
-        }
+        })
     }
 
     /// The version is found: its requests in flight are one more.

@@ -30,7 +30,7 @@ pub(crate) enum Body {
     /// No body, and nothing to record any more: the 101 before a tunnel.
     Nothing,
     /// All of it is here.
-    Whole(Bytes, #[allow(dead_code, reason = "counted and logged when dropped")] Record),
+    Whole(Bytes, #[allow(dead_code, reason = "counted and logged when dropped")] Box<Record>),
     /// It comes from upstream.
     Relay(Box<Relay>),
 }
@@ -39,7 +39,7 @@ pub(crate) enum Body {
 pub(crate) struct Relay {
     pub(crate) exchange: Option<Exchange>,
     pub(crate) reader: Reader,
-    pub(crate) record: Record,
+    pub(crate) record: Box<Record>,
     /// Whether its connection may serve again, and how long the upstream keeps it.
     pub(crate) reusable: bool,
     pub(crate) keep_alive: Option<Duration>,
@@ -52,7 +52,7 @@ pub(crate) struct Relay {
 
 impl Body {
     /// A body that is here as a whole.
-    pub(crate) fn whole(data: Bytes, mut record: Record) -> Self {
+    pub(crate) fn whole(data: Bytes, mut record: Box<Record>) -> Self {
         record.sent = data.len() as u64;
         record.finish();
         Self::Whole(data, record)
@@ -63,7 +63,7 @@ impl Relay {
     pub(crate) fn new(
         exchange: Exchange,
         reader: Reader,
-        record: Record,
+        record: Box<Record>,
         reusable: bool,
         keep_alive: Option<Duration>,
         idle: Duration,

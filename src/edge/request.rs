@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
 
 use super::answer::{self, Telling};
-use super::connect::{Upstream, Wish, connect};
+use super::connect::{Upstream, Wish, choose, dial, pooled};
 use super::decide::{Decision, Verdict, decide};
 use super::error::{Failure, Fault, Sent};
 use super::ids::RequestId;
@@ -65,7 +65,7 @@ pub(crate) async fn serve(
 
 /// What the phases before the sending come to.
 enum Prepared {
-    Send(Record, Plan),
+    Send(Box<Record>, Plan),
     Answer(Result<Response<Body>, Broken>),
 }
 
@@ -96,7 +96,7 @@ struct Mount {
 }
 
 /// Guard, facts, find, and the upstream head.
-fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Record) -> Prepared {
+fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record>) -> Prepared {
     let telling = Telling { headers: &parts.headers, request_id: None, decision: None, page: None };
     let admitted = match examine(parts, &worker.shared.terms) {
         Ok(Admission::Route(admitted)) => admitted,
@@ -204,7 +204,12 @@ async fn exchange(
     let mut wish = Wish { once: !plan.repeatable, new: false, avoid: None };
     let mut upload = Upload::new(body, plan.body);
     loop {
-        let upstream = connect(worker, route, wish, &mut attempts).await?;
+        let slot = choose(worker, route, wish)?;
+        let upstream = match pooled(worker, &slot, wish) {
+            Some(upstream) => upstream,
+            // Rare beside the pool: its states stay out of the request's own.
+            None => Box::pin(dial(worker, route, slot, &mut attempts)).await?,
+        };
         record.attempted(&upstream);
         let (endpoint, reused) = (upstream.load.slot().endpoint.id, upstream.reused);
         let mut exchange = Exchange::new(upstream, worker.buffers.take(), upload.take());
@@ -231,7 +236,7 @@ async fn exchange(
 
 /// The upstream's response, edited; its body as far as it is here, else relayed.
 fn respond(
-    mut record: Record,
+    mut record: Box<Record>,
     head: Head,
     mut exchange: Exchange,
     mut fields: HeaderMap,
@@ -256,7 +261,7 @@ fn respond(
     response
 }
 
-fn body(mut record: Record, head: &Head, mut exchange: Exchange, idle: Duration) -> Body {
+fn body(mut record: Box<Record>, head: &Head, mut exchange: Exchange, idle: Duration) -> Body {
     let keep_alive = head.idle_seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let whole = match head.body {
         ResponseBody::Tunnel => return tunnel(record, exchange, idle),
@@ -280,7 +285,7 @@ fn body(mut record: Record, head: &Head, mut exchange: Exchange, idle: Duration)
 }
 
 /// The upstream has switched protocols: its half waits until hyper has written the 101.
-fn tunnel(record: Record, mut exchange: Exchange, idle: Duration) -> Body {
+fn tunnel(record: Box<Record>, mut exchange: Exchange, idle: Duration) -> Body {
     let watch = Rc::clone(&record.watch);
     let lead = Bytes::from(exchange.buffer.split());
     let tunnel = Tunnel { upstream: exchange.upstream, lead, record, idle };
@@ -289,7 +294,7 @@ fn tunnel(record: Record, mut exchange: Exchange, idle: Duration) -> Body {
 }
 
 /// The page that tells what went wrong; none where nobody would hear it.
-fn refuse(record: Record, fault: Fault, telling: Telling<'_>) -> Result<Response<Body>, Broken> {
+fn refuse(record: Box<Record>, fault: Fault, telling: Telling<'_>) -> Result<Response<Body>, Broken> {
     answer::failed(record, fault, telling).map_err(|mut record| {
         record.finish();
         Broken(fault)

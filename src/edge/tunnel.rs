@@ -24,7 +24,7 @@ pub(crate) struct Tunnel {
     pub(crate) upstream: Upstream,
     /// What came behind the upstream's 101.
     pub(crate) lead: Bytes,
-    pub(crate) record: Record,
+    pub(crate) record: Box<Record>,
     /// How long neither side may say anything.
     pub(crate) idle: Duration,
 }

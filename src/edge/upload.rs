@@ -46,11 +46,11 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// `None` where there is no body.
-    pub(crate) fn new(body: Incoming, kind: RequestBody) -> Option<Self> {
+    pub(crate) fn new(body: Incoming, kind: RequestBody) -> Option<Box<Self>> {
         if kind.is_empty() {
             return None;
         }
-        Some(Self {
+        Some(Box::new(Self {
             body,
             writer: Writer::new(kind),
             known_length: matches!(kind, RequestBody::Length(_)),
@@ -60,7 +60,7 @@ impl Upload {
             after: b"",
             ended: false,
             sent: 0,
-        })
+        }))
     }
 
     /// Writes what is left of `head`, then the body, as far as both sides allow. Ready when all is written.

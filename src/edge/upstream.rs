@@ -26,7 +26,7 @@ pub(crate) struct Exchange {
     /// What has come in: at first the head, behind it the beginning of the body.
     pub(crate) buffer: BytesMut,
     /// The request's body, until it has been sent.
-    pub(crate) upload: Option<Upload>,
+    pub(crate) upload: Option<Box<Upload>>,
     /// Bytes of body that were sent, once the upload is over.
     pub(crate) uploaded: u64,
     /// Whether the upstream stopped taking the request before its end.
@@ -42,7 +42,7 @@ pub(crate) struct Patience {
 
 impl Exchange {
     /// An exchange that has not begun.
-    pub(crate) fn new(upstream: Upstream, buffer: BytesMut, upload: Option<Upload>) -> Self {
+    pub(crate) fn new(upstream: Upstream, buffer: BytesMut, upload: Option<Box<Upload>>) -> Self {
         Self { upstream, buffer, upload, uploaded: 0, refused: false }
     }
 

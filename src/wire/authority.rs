@@ -54,44 +54,52 @@ fn port_after(text: &str) -> Option<Option<u16>> {
 /// A DNS name or IPv4 address, normalised.
 fn name(text: &str) -> Option<Cow<'_, str>> {
     let text = text.strip_suffix('.').unwrap_or(text);
-    if text.len() > 253 {
+    // Over all bytes at once; then label by label what is asked of whole labels.
+    let kinds = text.bytes().fold(0, |kinds, b| kinds | kind(b));
+    if kinds & ODD != 0 || text.len() > 253 {
         return None;
     }
-    let mut in_label = 0_u8;
-    let mut before = b'.';
-    let mut upper = false;
-    let mut only_digits = true;
-    for b in text.bytes() {
-        match b {
-            b'a'..=b'z' => only_digits = false,
-            b'A'..=b'Z' => {
-                upper = true;
-                only_digits = false;
-            }
-            b'0'..=b'9' => {}
-            b'-' if in_label > 0 => only_digits = false,
-            b'.' if in_label > 0 && before != b'-' => {
-                in_label = 0;
-                before = b;
-                only_digits = true;
-                continue;
-            }
-            _ => return None,
-        }
-        in_label += 1;
-        if in_label > 63 {
+    let mut last = text;
+    for label in text.split('.') {
+        if !is_label(label.as_bytes()) {
             return None;
         }
-        before = b;
-    }
-    if in_label == 0 || before == b'-' {
-        return None;
+        last = label;
     }
     // A last label of digits makes it an address (WHATWG URL, "ends in a number"), or nothing.
-    if only_digits && text.parse::<Ipv4Addr>().is_err() {
+    if last.bytes().all(|b| b.is_ascii_digit()) && text.parse::<Ipv4Addr>().is_err() {
         return None;
     }
-    Some(if upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
+    Some(if kinds & UPPER != 0 { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
+}
+
+fn is_label(label: &[u8]) -> bool {
+    matches!(label, [first, .., last] if *first != b'-' && *last != b'-' && label.len() <= 63)
+        || matches!(label, [only] if *only != b'-')
+}
+
+const UPPER: u8 = 1;
+/// Not in a name.
+const ODD: u8 = 2;
+
+const KINDS: [u8; 256] = {
+    let mut kinds = [ODD; 256];
+    let mut b = 0_u8;
+    #[allow(clippy::indexing_slicing, reason = "evaluated while compiling, bounds included")]
+    while b < 128 {
+        kinds[b as usize] = match b {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' => 0,
+            b'A'..=b'Z' => UPPER,
+            _ => ODD,
+        };
+        b += 1;
+    }
+    kinds
+};
+
+#[allow(clippy::indexing_slicing, reason = "a u8 is always below 256")]
+fn kind(b: u8) -> u8 {
+    KINDS[b as usize]
 }
 
 /// An IPv6 address in brackets; `whole` is the text from `[` on. Zones and IPvFuture are refused.

@@ -27,6 +27,7 @@ mod field_name;
 pub mod forward;
 pub mod framing;
 pub mod guard;
+mod head_lines;
 pub mod hop_by_hop;
 pub mod prefix;
 pub mod refusal;

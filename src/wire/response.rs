@@ -5,15 +5,13 @@
 //! (102, 103). 101 counts only where a WebSocket was asked for. Lines that end in a bare LF are read (RFC 9112 2.2
 //! allows it, and old CGI programs write them); what goes on to the client is written by hyper, with CRLF.
 
-use std::mem::MaybeUninit;
-
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
-use super::field_name;
 use super::framing::{self, Conflict, ResponseBody};
 use super::hop_by_hop::{self, MAX_OPTIONS, Options};
+use super::{field_name, head_lines};
 
 /// How large the heads of one response may be, interim ones included, in bytes.
 pub const MAX_HEAD: usize = 32 << 10;
@@ -201,22 +199,18 @@ enum One {
 }
 
 fn parse_one(bytes: &[u8], asked: Asked, fields: &mut HeaderMap) -> Result<One, ResponseFault> {
-    let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut parsed = httparse::Response::new(&mut []);
-    let status =
-        httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, bytes, &mut slots);
-    let length = match status {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Ok(One::Partial),
-        Err(httparse::Error::TooManyHeaders) => return Err(ResponseFault::FieldsTooMany),
-        Err(_) => return Err(ResponseFault::Syntax),
-    };
-    let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(ResponseFault::Syntax)?;
-    let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+    let Some(length) = head_lines::length(bytes)? else { return Ok(One::Partial) };
+    let head = bytes.get(..length).unwrap_or_default();
+    let (version, code, first) = head_lines::status(head).ok_or(ResponseFault::Syntax)?;
     if code.is_informational() && code != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(One::Interim(length));
+        // What is passed over must be sound all the same: else the next head is not where it seems to be.
+        return if head_lines::fields(head, first).all(|field| field.is_some_and(|f| f.is_sound(head))) {
+            Ok(One::Interim(length))
+        } else {
+            Err(ResponseFault::Syntax)
+        };
     }
-    let survey = Survey::fill(fields, bytes.get(..length).unwrap_or_default(), parsed.headers)?;
+    let survey = Survey::fill(fields, head, first)?;
     if code == StatusCode::SWITCHING_PROTOCOLS && !(asked.websocket && survey.switches_to_websocket(version))
     {
         return Err(ResponseFault::Upgrade);
@@ -244,32 +238,31 @@ struct Survey<'b> {
 }
 
 impl<'b> Survey<'b> {
-    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass. The values in it are
-    /// slices of one copy of the head.
-    fn fill(
-        fields: &mut HeaderMap,
-        bytes: &[u8],
-        headers: &[httparse::Header<'b>],
-    ) -> Result<Self, ResponseFault> {
+    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass from `first` on. The
+    /// values in it are slices of one copy of the head.
+    fn fill(fields: &mut HeaderMap, head: &'b [u8], first: usize) -> Result<Self, ResponseFault> {
         let mut survey = Self::default();
         fields.clear();
-        fields.reserve(headers.len());
-        let copy = Bytes::copy_from_slice(bytes);
-        let base = bytes.as_ptr() as usize;
-        for field in headers {
+        let copy = Bytes::copy_from_slice(head);
+        for field in head_lines::fields(head, first) {
+            let field = field.ok_or(ResponseFault::Syntax)?;
             let name = field_name::parse(field.name).map_err(|_| ResponseFault::Syntax)?;
-            if survey.keeps(&name, field.value) {
-                // httparse hands out slices of `bytes`, so their addresses tell where in the copy they are.
-                let from = (field.value.as_ptr() as usize).wrapping_sub(base);
-                fields.append(name, value(&copy, from, field.value.len())?);
+            let value = head.get(field.value.clone()).unwrap_or_default();
+            if survey.keeps(&name, value) {
+                let value = HeaderValue::from_maybe_shared(copy.slice(field.value));
+                fields.append(name, value.map_err(|_| ResponseFault::Syntax)?);
+            } else if !head_lines::is_text(value) {
+                return Err(ResponseFault::Syntax);
             }
         }
         if survey.connection.count > MAX_OPTIONS {
             return Err(ResponseFault::Syntax);
         }
         if survey.connection.names {
-            for field in headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection")) {
-                hop_by_hop::remove_named(fields, field.value);
+            for field in head_lines::fields(head, first).flatten() {
+                if field.name.eq_ignore_ascii_case(b"connection") {
+                    hop_by_hop::remove_named(fields, head.get(field.value).unwrap_or_default());
+                }
             }
         }
         Ok(survey)
@@ -355,18 +348,6 @@ fn idle_seconds(value: &[u8]) -> Option<u32> {
         }
         std::str::from_utf8(digits).ok()?.parse().ok()
     })
-}
-
-/// A field's value, as a slice of the copied head.
-fn value(copy: &Bytes, from: usize, length: usize) -> Result<HeaderValue, ResponseFault> {
-    let bytes = if length == 0 {
-        Bytes::new()
-    } else if from.saturating_add(length) <= copy.len() {
-        copy.slice(from..from + length)
-    } else {
-        return Err(ResponseFault::Syntax);
-    };
-    HeaderValue::from_maybe_shared(bytes).map_err(|_| ResponseFault::Syntax)
 }
 
 #[cfg(test)]
