@@ -5,7 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -106,6 +106,8 @@ pub(crate) struct Entry {
     pub(crate) host: String,
     pub(crate) target: String,
     pub(crate) request_id: String,
+    /// Behind trusted proxies: as they tell it.
+    pub(crate) client: Option<IpAddr>,
     pub(crate) agent: String,
     pub(crate) router: String,
     pub(crate) version: String,
@@ -123,7 +125,8 @@ pub(crate) struct Entry {
 pub(crate) struct Line<'e> {
     time: String,
     request_id: &'e str,
-    client: &'e str,
+    client: Option<IpAddr>,
+    peer: &'e str,
     method: &'e str,
     host: &'e str,
     target: &'e str,
@@ -159,7 +162,8 @@ impl Entry {
         Line {
             time: jiff::Timestamp::now().to_string(),
             request_id: &self.request_id,
-            client: &watch.peer_text,
+            client: self.client,
+            peer: &watch.peer_text,
             method: &self.method,
             host: &self.host,
             target: &self.target,

@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use http::HeaderValue;
+use tracing::Level;
 
-use super::error::Fault;
+use super::error::{Fault, Row};
 use super::log::Entry;
 use super::watch::{Phase, Watch};
 use super::worker::{Account, Worker};
@@ -86,6 +87,33 @@ impl Record {
         self.fault = Some(fault);
         let row = fault.row();
         self.worker.cells.fault(row.side.name(), row.label);
+        self.say(&row);
+    }
+
+    /// One line in the program's own log, as loud as the fault's row has it.
+    fn say(&self, row: &Row) {
+        // A version that fails thousands of times a second is told of a few times; the counters tell the rest.
+        let told = if row.level < Level::DEBUG {
+            self.worker.voice.speak()
+        } else {
+            tracing::enabled!(Level::DEBUG)
+        };
+        if !told {
+            return;
+        }
+        let (router, version) = match &self.route {
+            Some(route) => (format!("{}/{}", route.namespace, route.router), &*route.version),
+            None => (String::new(), ""),
+        };
+        let (side, fault, peer) = (row.side.name(), row.label, &*self.watch.peer_text);
+        // The macros want a level that is known when they are compiled.
+        match row.level {
+            Level::ERROR => tracing::error!(side, fault, router, version, peer, "{}", row.sentence),
+            Level::WARN => tracing::warn!(side, fault, router, version, peer, "{}", row.sentence),
+            Level::INFO => tracing::info!(side, fault, router, version, peer, "{}", row.sentence),
+            Level::DEBUG => tracing::debug!(side, fault, router, version, peer, "{}", row.sentence),
+            Level::TRACE => tracing::trace!(side, fault, router, version, peer, "{}", row.sentence),
+        }
     }
 
     /// All of the answer has been handed on.

@@ -4,6 +4,7 @@
 //! safe → the answer, whose body relays the rest (`relay`) and is recorded with its last byte (`record`).
 //! What faults lead to is not decided here but in `error` and `retry`.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -105,7 +106,11 @@ fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record
     };
     let id = RequestId::of(&admitted, &worker.chance);
     note(worker, &mut record, parts, &admitted, &id);
-    let (fault, decision, page) = match find(worker, watch, parts, &admitted) {
+    let client = client(worker, watch, parts);
+    if let Some(entry) = &mut record.entry {
+        entry.client = Some(client);
+    }
+    let (fault, decision, page) = match find(worker, client, parts, &admitted) {
         Verdict::AddSlash(decision) => {
             record.found(&decision.route, &decision.reason);
             let response = answer::add_slash(record, &decision, &admitted.path, admitted.query);
@@ -127,14 +132,18 @@ fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record
     Prepared::Answer(refuse(record, fault, telling))
 }
 
-/// Which version, by the table that is in service at this instant.
-fn find(worker: &Worker, watch: &Watch, parts: &Parts, admitted: &Admitted<'_>) -> Verdict {
+/// The client's address: the peer's, or, behind trusted proxies, as they tell it.
+fn client(worker: &Worker, watch: &Watch, parts: &Parts) -> IpAddr {
     let peer = watch.peer.ip().to_canonical();
-    let client = if watch.trusted {
+    if watch.trusted {
         forward::client(&parts.headers, peer, |address| worker.shared.trusts(address))
     } else {
         peer
-    };
+    }
+}
+
+/// Which version, by the table that is in service at this instant.
+fn find(worker: &Worker, client: IpAddr, parts: &Parts, admitted: &Admitted<'_>) -> Verdict {
     let facts = Facts {
         method: &parts.method,
         host: &admitted.host,

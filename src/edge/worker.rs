@@ -68,6 +68,7 @@ pub(crate) struct Worker {
     pub(crate) chance: Chance,
     pub(crate) buffers: Buffers,
     pub(crate) http1: http1::Builder,
+    pub(crate) voice: Voice,
     /// Our member of a response's `Via`.
     pub(crate) via: HeaderValue,
     /// For the requests that find no version.
@@ -89,6 +90,30 @@ pub(crate) struct Worker {
 pub(crate) struct Account {
     pub(crate) cells: Arc<RouteCells>,
     pub(crate) budget: Budget,
+}
+
+/// How often a worker may speak in the program's own log between two sweeps.
+#[derive(Debug, Default)]
+pub(crate) struct Voice {
+    spoken: Cell<u32>,
+}
+
+impl Voice {
+    /// Lines between two sweeps.
+    const BREATH: u32 = 10;
+
+    /// Whether one more line may be said.
+    pub(crate) fn speak(&self) -> bool {
+        self.spoken.set(self.spoken.get().saturating_add(1));
+        self.spoken.get() <= Self::BREATH
+    }
+
+    fn breathe(&self) {
+        let hushed = self.spoken.replace(0).saturating_sub(Self::BREATH);
+        if hushed > 0 {
+            tracing::info!(hushed, "more requests went wrong than are told of one by one");
+        }
+    }
 }
 
 /// The connections of a worker, for its sweep.
@@ -118,6 +143,7 @@ impl Worker {
             chance: Chance::new(),
             buffers: Buffers::default(),
             http1,
+            voice: Voice::default(),
             unmatched,
             clock: Clock::new(),
             tick: Cell::new(0),
@@ -221,6 +247,7 @@ impl Worker {
         self.slots.sweep(now);
         self.cells.upstream_idle.set(self.slots.waiting() as u64);
         self.buffers.sweep();
+        self.voice.breathe();
         // A worker without requests must not be what keeps an old table alive.
         self.with_table(|_| ());
         self.accounts.borrow_mut().retain(|_, account| {

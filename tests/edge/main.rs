@@ -15,3 +15,4 @@ mod faults;
 mod life;
 mod plain;
 mod tunnels;
+mod versions;
