@@ -20,9 +20,10 @@ use crate::routes::explain::Explanation;
 
 /// Arguments of `synkronic explain`.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("asked").args(["admin", "from"]).required(true).multiple(true)))]
 pub struct Arguments {
     /// The admin port of a running Synkronic, as http://127.0.0.1:9090
-    #[arg(long, value_name = "URL", env = "SYNKRONIC_ADMIN", required_unless_present = "from")]
+    #[arg(long, value_name = "URL", env = "SYNKRONIC_ADMIN")]
     admin: Option<String>,
     /// Manifests to ask instead: files and folders, `-` is standard input
     #[arg(long, value_name = "FILE|DIR")]
