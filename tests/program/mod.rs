@@ -27,12 +27,17 @@ impl Program {
             .spawn()
             .expect("the binary under test starts");
         let program = Self { process, port, admin };
-        let end = Instant::now() + Duration::from_secs(30);
-        while !get(port, host, "/").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
-            assert!(Instant::now() < end, "{host} is not served within 30 s");
+        program.wait_for(host);
+        program
+    }
+
+    /// Until a host is served.
+    pub fn wait_for(&self, host: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !get(self.port, host, "/").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            assert!(Instant::now() < end, "{host} is not served within 60 s");
             std::thread::sleep(Duration::from_millis(20));
         }
-        program
     }
 
     /// The number of a metric without labels, 0 where it isn't there.
