@@ -16,6 +16,7 @@ use super::pods::herd::Herd;
 use super::pods::life::Phase;
 use super::shelf::{Placed, Shelf};
 use super::world::{Origin, Put, World};
+use crate::inventory::object::RouterFacts;
 use crate::inventory::report::Reports;
 use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Settings, names};
 use crate::plan::plan;
@@ -50,6 +51,10 @@ pub struct Core {
     remarks: Vec<Remark>,
     /// Clones whose name a manifest's object has.
     taken: Vec<String>,
+    /// Whether something changed that clones are made from.
+    plan_due: bool,
+    /// The addresses that the clones were told.
+    planned_with: Vec<String>,
     again: Option<Instant>,
 }
 
@@ -71,6 +76,8 @@ impl Core {
             applied: BTreeMap::new(),
             remarks: Vec::new(),
             taken: Vec::new(),
+            plan_due: true,
+            planned_with: Vec::new(),
             again: None,
         }
     }
@@ -97,15 +104,37 @@ impl Core {
         if self.files_changed || self.again.is_some_and(|again| again <= instant) {
             self.files_changed = false;
             self.take_files(now, instant);
-            self.make_clones(now);
         }
-        self.herd.reconcile(&self.inventory, &mut self.world, now);
-        let edits = self.herd.show(&self.inventory, &mut self.world, now);
-        self.update(edits);
-        self.route(now);
+        for _ in 0..ROUNDS {
+            let addresses = self.addresses();
+            if std::mem::take(&mut self.plan_due) || self.planned_with != addresses {
+                self.make_clones(now);
+                self.planned_with = addresses;
+            }
+            self.herd.reconcile(&self.inventory, &mut self.world, now);
+            let edits = self.herd.show(&self.inventory, &mut self.world, now);
+            self.update(edits);
+            self.route(now);
+            // Who holds a host is a status; clones are told their addresses.
+            if self.planned_with == self.addresses() {
+                break;
+            }
+        }
         // Nothing leads to them any more.
         self.herd.dismiss();
         self.again
+    }
+
+    /// What of the Routers a plan depends on: which addresses versions have. A plan reads every
+    /// DeploymentVersion, and most changes of a Router (its active version, its rules) change none.
+    fn addresses(&self) -> Vec<String> {
+        let of = |router: &RouterFacts| {
+            let held: Vec<_> =
+                router.hosts().into_iter().filter(|host| self.inventory.holds(router, host)).collect();
+            let spec = &router.spec;
+            format!("{} {held:?} {:?} {:?} {:?}", router.base(), spec.subdomain, spec.path, spec.versions)
+        };
+        self.inventory.routers.iter().map(of).collect()
     }
 
     fn update(&mut self, edits: Vec<Edit>) {
@@ -151,6 +180,7 @@ impl Core {
             self.world.of(Origin::File).filter(|id| !there.contains(*id)).cloned().collect();
         edits.extend(gone.iter().filter_map(|(kind, key)| self.world.remove(*kind, key)));
         self.applied = applied;
+        self.plan_due |= edits.iter().any(concerns_clones);
         self.update(edits);
         self.add_defaults(now);
     }
@@ -196,6 +226,7 @@ impl Core {
         }
         let stale = before.difference(&there);
         edits.extend(stale.filter_map(|(kind, key)| self.world.remove(*kind, key)));
+        self.plan_due |= edits.iter().any(concerns_clones);
         self.update(edits);
     }
 
@@ -305,3 +336,24 @@ impl Core {
         self.herd
     }
 }
+
+/// Whether clones are made from such an object; of Routers see [`Core::addresses`].
+fn concerns_clones(edit: &Edit) -> bool {
+    let kind = match edit {
+        Edit::Apply(object) => object.kind(),
+        Edit::Remove(kind, _) => *kind,
+    };
+    match kind {
+        Kind::Deployment
+        | Kind::Service
+        | Kind::DeploymentVersion
+        | Kind::PodDisruptionBudget
+        | Kind::HorizontalPodAutoscaler
+        | Kind::NetworkPolicy => true,
+        Kind::Router | Kind::ConfigMap | Kind::Secret | Kind::EndpointSlice | Kind::Pod => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "core_tests.rs"]
+mod tests;

@@ -201,3 +201,15 @@ fn code_of(status: std::io::Result<ExitStatus>) -> i32 {
         Err(_) => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_growing() {
+        let pauses: Vec<u128> = (0..10).map(|restarts| pause(restarts).as_millis()).collect();
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+        assert_eq!(pause(u32::MAX), Duration::from_secs(30));
+    }
+}

@@ -117,6 +117,13 @@ pub fn recipe(
         return Err(no_way(deployment, "its template has no container"));
     };
     let folder = folder(&said, &container, machine);
+    if !folder.is_dir() {
+        let annotation = names::ANNOTATION_LOCAL_DIR;
+        return Err(format!(
+            "there is no folder `{}`; correct the annotation `{annotation}`",
+            folder.display()
+        ));
+    }
     let way = way(deployment, context, &said, &container, &folder, machine)?;
     let metadata = template.metadata.clone().unwrap_or_default();
     Ok(Recipe {
@@ -183,11 +190,12 @@ fn way(
 /// What is missing, and what to write.
 fn no_way(deployment: &DeploymentFacts, what: &str) -> String {
     let name = &deployment.meta.key.name;
+    let place =
+        if deployment.is_clone() { "pod template or on the DeploymentVersion" } else { "pod template" };
+    let (command, endpoint) = (names::ANNOTATION_LOCAL_COMMAND, names::ANNOTATION_LOCAL_ENDPOINT);
     format!(
-        "{what}; say how it runs here: annotation `{}: \"npm run dev\"` in the pod template, or \
-         --run {name}='npm run dev'; or, if it runs already, annotation `{}: \"127.0.0.1:3000\"`",
-        names::ANNOTATION_LOCAL_COMMAND,
-        names::ANNOTATION_LOCAL_ENDPOINT,
+        "{what}; say how it runs here: annotation `{command}: \"npm run dev\"` in the {place}, or \
+         --run {name}='npm run dev'; or, if it runs already, annotation `{endpoint}: \"127.0.0.1:3000\"`"
     )
 }
 

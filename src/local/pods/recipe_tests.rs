@@ -8,7 +8,7 @@ fn machine() -> Machine {
     Machine {
         synkronic: "/opt/syn's/synkronic".into(),
         folder: "/".into(),
-        manifests: "/m".into(),
+        manifests: "/usr/bin".into(),
         runs: BTreeMap::from([("flagged".to_owned(), "make run".to_owned())]),
         path: vec!["/nowhere".into(), "/bin".into()],
     }
@@ -88,8 +88,14 @@ fn the_folder_is_the_annotated_one_or_one_that_is_there() {
     let folder = |annotations: Value, container: Value| {
         read("shop", json!({"annotations": annotations}), container, "shop").unwrap().folder
     };
-    let dir = json!({"kyaninus.com/local-dir": "../checkout"});
-    assert_eq!(folder(dir, json!({"name": "w", "command": ["sh"]})), Path::new("/m/../checkout"));
+    let dir = |dir: &str| json!({"kyaninus.com/local-dir": dir});
+    assert_eq!(folder(dir("../lib"), json!({"name": "w", "command": ["sh"]})), Path::new("/usr/bin/../lib"));
+    let nowhere = json!({"annotations": dir("nowhere")});
+    let said = read("shop", nowhere, json!({"name": "w", "command": ["sh"]}), "shop").unwrap_err();
+    assert_eq!(
+        said,
+        "there is no folder `/usr/bin/nowhere`; correct the annotation `kyaninus.com/local-dir`"
+    );
     let container = |dir: &str| json!({"name": "w", "command": ["sh"], "workingDir": dir});
     assert_eq!(folder(json!({}), container("/tmp")), Path::new("/tmp"));
     assert_eq!(folder(json!({}), container("/only/in/the/image")), Path::new("/"));
@@ -148,7 +154,7 @@ fn probes_read_as_written() {
 #[test]
 fn what_the_version_says_goes_before_what_its_base_says() {
     let object = json!({"apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "shop-v1", "namespace": "n", "annotations": {"kyaninus.com/local-dir": "of-deployment"}},
+        "metadata": {"name": "shop-v1", "namespace": "n", "annotations": {"kyaninus.com/local-dir": "../lib"}},
         "spec": {"selector": {}, "template": {
             "metadata": {"annotations": {"kyaninus.com/local-command": "of-template"}},
             "spec": {"containers": [{"name": "w"}]}}}});
@@ -158,8 +164,8 @@ fn what_the_version_says_goes_before_what_its_base_says() {
         (recipe.way, recipe.folder.display().to_string())
     };
     let shell = |line: &str| Way::Shell(line.to_owned());
-    assert_eq!(of(&Labels::new()), (shell("of-template"), "/m/of-deployment".to_owned()));
-    let said = [("kyaninus.com/local-command", "of-version"), ("kyaninus.com/local-dir", "../v1")];
+    assert_eq!(of(&Labels::new()), (shell("of-template"), "/usr/bin/../lib".to_owned()));
+    let said = [("kyaninus.com/local-command", "of-version"), ("kyaninus.com/local-dir", ".")];
     let said = said.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    assert_eq!(of(&Labels::from(said)), (shell("of-version"), "/m/../v1".to_owned()));
+    assert_eq!(of(&Labels::from(said)), (shell("of-version"), "/usr/bin/.".to_owned()));
 }
