@@ -93,7 +93,8 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
         if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(Stop::Hyper(ended));
         }
-        if worker.closing() && (watch.at_rest() || watch.phase() == Phase::Opening) {
+        let silent = watch.phase() == Phase::Opening && worker.closing_for_long();
+        if silent || (worker.closing() && watch.at_rest()) {
             return Poll::Ready(Stop::Leave);
         }
         Poll::Pending
@@ -137,8 +138,7 @@ fn broken(guest: &Guest, stream: TcpStream, error: &hyper::Error) -> End {
     if error.is_parse() {
         // hyper has answered, and shows no request; so this is where it is counted.
         let (code, label) = if error.is_parse_too_large() { (431, "head_too_large") } else { (400, "head") };
-        guest.worker.unmatched.request(code, std::time::Duration::ZERO);
-        guest.worker.cells.fault("client", label);
+        guest.worker.no_request(&guest.watch, code, label);
         tracing::debug!(peer = %guest.watch.peer, code, %error, "refused a request that is no HTTP");
         return End::Done(stream);
     }

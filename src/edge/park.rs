@@ -60,9 +60,7 @@ fn poll_bytes(cx: &mut Context<'_>, guest: &Guest, stream: &TcpStream) -> Poll<O
 
 /// The 408 that can still be said, as far as the socket takes it at once.
 pub(crate) fn say_late(guest: &Guest, stream: &TcpStream) {
-    let row = Fault::ClientSlow.row();
-    guest.worker.cells.fault(row.side.name(), row.label);
-    guest.worker.unmatched.request(408, guest.worker.limits().head);
+    guest.worker.no_request(&guest.watch, 408, Fault::ClientSlow.row().label);
     let _ = stream.try_write(LATE);
 }
 

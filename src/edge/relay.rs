@@ -43,7 +43,7 @@ pub(crate) struct Relay {
     /// Whether its connection may serve again, and how long the upstream keeps it.
     pub(crate) reusable: bool,
     pub(crate) keep_alive: Option<Duration>,
-    /// How much to make room for before the next read.
+    /// How much to make room for before the next read, where the length is not known.
     want: usize,
     done: bool,
     /// Why it broke off, once it has.
@@ -142,10 +142,12 @@ impl Relay {
         {
             return Poll::Ready(Err(failure.fault));
         }
-        let left = self.reader.left().map_or(LARGE, |left| usize::try_from(left).unwrap_or(LARGE).min(LARGE));
-        let room = exchange.buffer.capacity() - exchange.buffer.len();
-        let want = self.want.min(left);
-        if room < want {
+        // A known length is made room for at once; else as much as comes at a time.
+        let want = match self.reader.left() {
+            Some(left) => usize::try_from(left).unwrap_or(LARGE).min(LARGE),
+            None => self.want,
+        };
+        if exchange.buffer.capacity() - exchange.buffer.len() < want {
             exchange.buffer.reserve(want);
         }
         let room = exchange.buffer.capacity() - exchange.buffer.len();

@@ -26,7 +26,8 @@ use super::clock::Clock;
 use super::connection;
 use super::drain::Stage;
 use super::limits::Limits;
-use super::log::Log;
+use super::error::Side;
+use super::log::{Entry, Log};
 use super::pool::{Slot, Slots};
 use super::retry::Budget;
 use super::watch::{Phase, Watch};
@@ -36,6 +37,8 @@ use crate::wire::guard::Terms;
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_millis(500);
+/// What a new connection has for its first byte once the process leaves, in milliseconds.
+const GRACE: u64 = 1_000;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -80,7 +83,8 @@ pub(crate) struct Worker {
     guests: RefCell<Guests>,
     /// Connections here, as the acceptor sees them.
     load: Arc<AtomicUsize>,
-    closing: Cell<bool>,
+    /// Since when the process leaves; 0 as long as it does not.
+    closing: Cell<u64>,
     /// Told when a connection ends while the process leaves.
     gone: Notify,
 }
@@ -150,7 +154,7 @@ impl Worker {
             accounts: RefCell::default(),
             guests: RefCell::default(),
             load,
-            closing: Cell::new(false),
+            closing: Cell::new(0),
             gone: Notify::new(),
         })
     }
@@ -166,7 +170,13 @@ impl Worker {
 
     /// Whether the process leaves: answers say `Connection: close`.
     pub(crate) fn closing(&self) -> bool {
-        self.closing.get()
+        self.closing.get() != 0
+    }
+
+    /// Whether it has left for so long that a client which has said nothing yet is not waited for: whoever has
+    /// just connected is about to ask, but browsers also connect in advance.
+    pub(crate) fn closing_for_long(&self) -> bool {
+        self.closing() && self.now().saturating_sub(self.closing.get()) >= GRACE
     }
 
     pub(crate) fn balance(&self) -> Balance<'_> {
@@ -227,6 +237,18 @@ impl Worker {
         Some(Guest { worker: Rc::clone(self), watch, seat })
     }
 
+    /// Counts and logs what was answered without there having been a request: its head never was one.
+    pub(crate) fn no_request(&self, watch: &Watch, code: u16, label: &'static str) {
+        self.cells.fault(Side::Client.name(), label);
+        self.unmatched.request(code, Duration::ZERO);
+        if let Some(log) = &self.shared.log {
+            let entry = Entry { client: Some(watch.peer.ip().to_canonical()), ..Entry::default() };
+            if !log.tell(&entry.line(code, Duration::ZERO, 0, 0, None, watch)) {
+                self.cells.log_dropped.add(1);
+            }
+        }
+    }
+
     /// A connection has ended.
     fn left(&self) {
         self.load.fetch_sub(1, Ordering::Relaxed);
@@ -248,6 +270,9 @@ impl Worker {
         self.cells.upstream_idle.set(self.slots.waiting() as u64);
         self.buffers.sweep();
         self.voice.breathe();
+        if self.closing() {
+            self.wake_all();
+        }
         // A worker without requests must not be what keeps an old table alive.
         self.with_table(|_| ());
         self.accounts.borrow_mut().retain(|_, account| {
@@ -262,7 +287,13 @@ impl Worker {
     }
 
     fn close(&self) {
-        self.closing.set(true);
+        if !self.closing() {
+            self.closing.set(self.clock.advance());
+        }
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         for watch in self.guests.borrow().seats.iter().flatten() {
             watch.wake();
         }

@@ -351,3 +351,16 @@ fn the_access_log_has_a_line_a_request_escaped() {
     let ids: BTreeSet<_> = lines.iter().map(|line| line["request_id"].to_string()).collect();
     assert_eq!(ids.len(), 2);
 }
+
+#[test]
+fn who_has_just_connected_is_still_served_when_the_edge_leaves() {
+    let upstream = Upstream::echo();
+    let rig = Rig::on(&[upstream.address]);
+    let mut client = rig.client();
+    rig.await_metric("synkronic_edge_connections", |n| n == 1.0);
+    rig.bound.handle().drain();
+    client.send(get("/"));
+    assert_eq!(client.response().status, 200);
+    // One that says nothing does not keep the edge from leaving.
+    rig.bound.join();
+}
