@@ -27,7 +27,16 @@ def synkronic(folder, binary, upstream_ports, versions, name="synkronic"):
     port, admin = measure.free_port(), measure.free_port()
     command = [binary, "local", folder / "manifests", "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}",
                "--access-log", "off"]
-    return Proxy(name, command, port, str(folder / "log"), admin)
+    return Proxy("synkronic", command, port, str(folder / "log"), admin)
+
+
+def edge_alone(folder, binary, upstream, versions):
+    """The edge without what `local` does besides, for tables of a size that no laptop's files have."""
+    port = measure.free_port()
+    program = pathlib.Path(binary).parent / "examples" / "edge_alone"
+    if not program.is_file():
+        raise measure.Missing(f"{program} is not there: leave out --binary, or build it with --examples")
+    return Proxy("synkronic", [program, port, upstream, versions], port, f"{folder}/edge-alone-{versions}.log")
 
 
 def manifests(folder, upstream_ports, versions):

@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use synkronic::edge::{Config, Edge};
 use synkronic::meter::Meter;
 use synkronic::routes::Table;
-use world::{Pods, World};
+use world::{DOMAIN, Pods, World};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -105,7 +105,7 @@ fn wrk(port: u16, hosts: usize) -> Child {
     let (url, time) = (format!("http://127.0.0.1:{port}"), format!("-d{}s", TURN.as_secs()));
     Command::new("taskset")
         .args(["-c", "1", "wrk", "-t1", "-c64", &time, "--latency", "-s", script, &url, "--"])
-        .args([&hosts.to_string(), "/bytes/1024", "0", "shop-0.example.com"])
+        .args([&hosts.to_string(), "/bytes/1024"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("taskset and wrk are installed")
@@ -139,7 +139,7 @@ fn opened(port: u16, version: usize) -> TcpStream {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let request = format!(
-        "GET / HTTP/1.1\r\nhost: version-{version}.shop-0.example.com\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+        "GET / HTTP/1.1\r\nhost: version-{version}.{DOMAIN}\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     socket.write_all(request.as_bytes()).unwrap();

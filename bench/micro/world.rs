@@ -13,6 +13,9 @@ use synkronic::routes::{Compiled, Facts, compile};
 pub const REASONS: [&str; 8] =
     ["header", "subdomain", "path", "rule", "active", "no host", "no version", "not a version's path"];
 
+/// The host of the first Router.
+pub const DOMAIN: &str = "shop.example.com";
+
 /// Where the pods of a version are: two with addresses of their own, or one that really answers.
 #[derive(Clone, Copy)]
 pub enum Pods {
@@ -84,6 +87,7 @@ fn namespace(router: usize) -> String {
 /// A base, its Router, and its versions with their clones.
 fn shop(router: usize, versions: usize, pods: Pods) -> impl Iterator<Item = Value> {
     let namespace = namespace(router);
+    let host = if router == 0 { DOMAIN.to_owned() } else { format!("shop-{router}.example.com") };
     let rules = json!([
         {"name": "qa", "match": [{"headers": [{"name": "X-QA-Team", "exact": "blue"}]}], "send": "version-3"},
         {"name": "beta", "match": [{"cookies": [{"name": "beta", "exact": "yes"}], "paths": [{"prefix": "/checkout"}]}],
@@ -96,7 +100,7 @@ fn shop(router: usize, versions: usize, pods: Pods) -> impl Iterator<Item = Valu
         service(&namespace, "shop", None),
         slice(&namespace, "shop", 0, 0, pods),
         json!({"apiVersion": "kyaninus.com/v1", "kind": "Router", "metadata": {"name": "shop", "namespace": namespace},
-            "spec": {"base": "shop", "hosts": [format!("shop-{router}.example.com")], "versions": ["version-*"],
+            "spec": {"base": "shop", "hosts": [host], "versions": ["version-*"],
                 "path": "/{version}", "active": "version-1", "rules": rules,
                 "override": {"header": "X-Synkronic-Version"}}}),
     ];
@@ -152,7 +156,7 @@ pub struct Ask {
 impl Ask {
     /// A request to the first Router that `find` decides by this reason, for the version of that number.
     pub fn by(reason: &str, number: usize) -> Self {
-        let mut host = "shop-0.example.com".to_owned();
+        let mut host = DOMAIN.to_owned();
         let mut path = "/checkout/basket?item=42".to_owned();
         let mut headers = HeaderMap::new();
         headers.insert("user-agent", HeaderValue::from_static("Mozilla/5.0 (X11; Linux x86_64)"));
@@ -163,11 +167,11 @@ impl Ask {
         };
         match reason {
             "header" => header("x-synkronic-version", format!("version-{number}")),
-            "subdomain" => host = format!("version-{number}.shop-0.example.com"),
+            "subdomain" => host = format!("version-{number}.{DOMAIN}"),
             "path" => path = format!("/version-{number}/basket"),
             "rule" => header("x-qa-team", "blue".to_owned()),
             "no host" => host = "elsewhere.example.com".to_owned(),
-            "no version" => host = format!("version-x{number}.shop-0.example.com"),
+            "no version" => host = format!("version-x{number}.{DOMAIN}"),
             "not a version's path" => path = format!("/version-x{number}/basket"),
             _ => {}
         }
