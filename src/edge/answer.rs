@@ -47,7 +47,8 @@ pub(crate) fn mark(fields: &mut HeaderMap, decision: &Decision) {
 /// What every answer bears: that it came through here, and, where the process leaves, that it is the last one.
 pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker) {
     fields.append(header::VIA, worker.via.clone());
-    if worker.closing() {
+    // A 101 says what its connection is for from now on.
+    if worker.closing() && !fields.contains_key(header::UPGRADE) {
         fields.insert(header::CONNECTION, CLOSE);
     }
 }

@@ -102,10 +102,12 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
     .await;
     let parts = http.into_parts();
     drop(parts.io);
+    // Taken whatever happened: its record holds the watch, which must not hold it for ever.
+    let tunnel = watch.tunnel.take();
     // hyper's half is gone with its parts, so that this is the last one.
     let Some(stream) = Rc::into_inner(socket).map(RefCell::into_inner) else { return End::Gone };
     match stop {
-        Stop::Hyper(Ok(())) => match watch.tunnel.take() {
+        Stop::Hyper(Ok(())) => match tunnel {
             Some(tunnel) => End::Tunnel(stream, parts.read_buf, tunnel),
             None if watch.ended() => End::Gone,
             None => End::Done(stream),

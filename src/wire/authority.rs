@@ -54,20 +54,27 @@ fn port_after(text: &str) -> Option<Option<u16>> {
 /// A DNS name or IPv4 address, normalised.
 fn name(text: &str) -> Option<Cow<'_, str>> {
     let text = text.strip_suffix('.').unwrap_or(text);
-    // Over all bytes at once; then label by label what is asked of whole labels.
-    let kinds = text.bytes().fold(0, |kinds, b| kinds | kind(b));
-    if kinds & ODD != 0 || text.len() > 253 {
+    if text.len() > 253 {
         return None;
     }
-    let mut last = text;
-    for label in text.split('.') {
-        if !is_label(label.as_bytes()) {
-            return None;
+    let mut kinds = 0;
+    let mut last = text.as_bytes();
+    let mut from = 0;
+    for (at, b) in text.bytes().enumerate() {
+        kinds |= kind(b);
+        if b == b'.' {
+            if !is_label(text.as_bytes().get(from..at)?) {
+                return None;
+            }
+            from = at + 1;
+            last = text.as_bytes().get(from..)?;
         }
-        last = label;
+    }
+    if kinds & ODD != 0 || !is_label(last) {
+        return None;
     }
     // A last label of digits makes it an address (WHATWG URL, "ends in a number"), or nothing.
-    if last.bytes().all(|b| b.is_ascii_digit()) && text.parse::<Ipv4Addr>().is_err() {
+    if last.iter().all(u8::is_ascii_digit) && text.parse::<Ipv4Addr>().is_err() {
         return None;
     }
     Some(if kinds & UPPER != 0 { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })

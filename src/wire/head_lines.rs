@@ -12,46 +12,73 @@ use http::{StatusCode, Version};
 
 use super::response::{MAX_FIELDS, ResponseFault};
 
-/// How long the head is, its empty line included; `None` where that has not come.
-pub(super) fn length(bytes: &[u8]) -> Result<Option<usize>, ResponseFault> {
+/// Where the lines of a whole head end.
+pub(super) struct Lines {
+    /// The places of their LFs; as many as there are lines, the empty one included.
+    ends: [u32; MAX_FIELDS + 2],
+    count: usize,
+}
+
+/// Cuts a head; `None` where its empty line has not come.
+pub(super) fn cut(bytes: &[u8]) -> Result<Option<Lines>, ResponseFault> {
     // Whoever speaks another protocol is not waited for.
     const BEGIN: &[u8] = b"HTTP/1.";
     let begun = bytes.len().min(BEGIN.len());
     if bytes.get(..begun) != BEGIN.get(..begun) {
         return Err(ResponseFault::Syntax);
     }
+    let mut lines = Lines { ends: [0; MAX_FIELDS + 2], count: 0 };
     let mut from = 0;
-    for (number, end) in memchr::memchr_iter(b'\n', bytes).enumerate() {
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        // A status line, the fields, an empty line.
+        let place = lines.ends.get_mut(lines.count).ok_or(ResponseFault::FieldsTooMany)?;
+        *place = u32::try_from(end).map_err(|_| ResponseFault::TooLarge)?;
+        lines.count += 1;
         if let Some([] | [b'\r']) = bytes.get(from..end) {
-            return Ok(Some(end + 1));
-        }
-        if number > MAX_FIELDS {
-            return Err(ResponseFault::FieldsTooMany);
+            return Ok(Some(lines));
         }
         from = end + 1;
     }
     Ok(None)
 }
 
-/// The status line, and where the fields begin.
-pub(super) fn status(head: &[u8]) -> Option<(Version, StatusCode, usize)> {
-    let end = memchr::memchr(b'\n', head)?;
-    let line = head.get(..end)?;
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let (minor, rest) = line.strip_prefix(b"HTTP/1.")?.split_first()?;
-    let version = match minor {
-        b'0' => Version::HTTP_10,
-        b'1' => Version::HTTP_11,
-        _ => return None,
-    };
-    let (digits, reason) = rest.strip_prefix(b" ")?.split_at_checked(3)?;
-    let code = StatusCode::from_bytes(digits).ok()?;
-    let sound = match reason {
-        [] => true,
-        [b' ', text @ ..] => is_text(text),
-        [..] => false,
-    };
-    sound.then_some((version, code, end + 1))
+impl Lines {
+    /// How long the head is, its empty line included.
+    pub(super) fn length(&self) -> usize {
+        self.count.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize + 1)
+    }
+
+    /// The status line.
+    pub(super) fn status(&self, head: &[u8]) -> Option<(Version, StatusCode)> {
+        let line = without_cr(head.get(..*self.ends.first()? as usize)?);
+        let (minor, rest) = line.strip_prefix(b"HTTP/1.")?.split_first()?;
+        let version = match minor {
+            b'0' => Version::HTTP_10,
+            b'1' => Version::HTTP_11,
+            _ => return None,
+        };
+        let (digits, reason) = rest.strip_prefix(b" ")?.split_at_checked(3)?;
+        let code = StatusCode::from_bytes(digits).ok()?;
+        let sound = match reason {
+            [] => true,
+            [b' ', text @ ..] => is_text(text),
+            [..] => false,
+        };
+        sound.then_some((version, code))
+    }
+
+    /// The fields; `None` for a line without a colon.
+    pub(super) fn fields<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = Option<Field<'h>>> {
+        let ends = self.ends.get(..self.count.saturating_sub(1)).unwrap_or_default();
+        ends.windows(2).map(move |ends| match ends {
+            [before, end] => field(head, *before as usize + 1, *end as usize),
+            _ => None,
+        })
+    }
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// A field as it stands in a head.
@@ -69,24 +96,10 @@ impl Field<'_> {
     }
 }
 
-/// The fields of a whole head from `first` on; `None` for a line without a colon.
-pub(super) fn fields(head: &[u8], first: usize) -> impl Iterator<Item = Option<Field<'_>>> {
-    let mut from = first;
-    let ends = memchr::memchr_iter(b'\n', head.get(first..).unwrap_or_default());
-    ends.map(move |end| first + end).filter_map(move |end| {
-        let start = std::mem::replace(&mut from, end + 1);
-        let line = head.get(start..end)?;
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            // The empty line behind the last field.
-            return None;
-        }
-        Some(field(line, start))
-    })
-}
-
-fn field(line: &[u8], start: usize) -> Option<Field<'_>> {
-    let colon = memchr::memchr(b':', line)?;
+fn field(head: &[u8], start: usize, end: usize) -> Option<Field<'_>> {
+    let line = without_cr(head.get(start..end)?);
+    // Names are short: a loop finds their end sooner than a search that must be set up.
+    let colon = line.iter().position(|b| *b == b':')?;
     let (name, value) = line.split_at_checked(colon)?;
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let mut value = value.get(1..)?;

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
+use super::field_name;
 use super::framing::{self, Conflict, ResponseBody};
+use super::head_lines::{self, Lines};
 use super::hop_by_hop::{self, MAX_OPTIONS, Options};
-use super::{field_name, head_lines};
 
 /// How large the heads of one response may be, interim ones included, in bytes.
 pub const MAX_HEAD: usize = 32 << 10;
@@ -199,18 +200,19 @@ enum One {
 }
 
 fn parse_one(bytes: &[u8], asked: Asked, fields: &mut HeaderMap) -> Result<One, ResponseFault> {
-    let Some(length) = head_lines::length(bytes)? else { return Ok(One::Partial) };
+    let Some(lines) = head_lines::cut(bytes)? else { return Ok(One::Partial) };
+    let length = lines.length();
     let head = bytes.get(..length).unwrap_or_default();
-    let (version, code, first) = head_lines::status(head).ok_or(ResponseFault::Syntax)?;
+    let (version, code) = lines.status(head).ok_or(ResponseFault::Syntax)?;
     if code.is_informational() && code != StatusCode::SWITCHING_PROTOCOLS {
         // What is passed over must be sound all the same: else the next head is not where it seems to be.
-        return if head_lines::fields(head, first).all(|field| field.is_some_and(|f| f.is_sound(head))) {
+        return if lines.fields(head).all(|field| field.is_some_and(|f| f.is_sound(head))) {
             Ok(One::Interim(length))
         } else {
             Err(ResponseFault::Syntax)
         };
     }
-    let survey = Survey::fill(fields, head, first)?;
+    let survey = Survey::fill(fields, head, &lines)?;
     if code == StatusCode::SWITCHING_PROTOCOLS && !(asked.websocket && survey.switches_to_websocket(version))
     {
         return Err(ResponseFault::Upgrade);
@@ -238,13 +240,12 @@ struct Survey<'b> {
 }
 
 impl<'b> Survey<'b> {
-    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass from `first` on. The
-    /// values in it are slices of one copy of the head.
-    fn fill(fields: &mut HeaderMap, head: &'b [u8], first: usize) -> Result<Self, ResponseFault> {
+    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass. The values in it are slices of one copy of the head.
+    fn fill(fields: &mut HeaderMap, head: &'b [u8], lines: &Lines) -> Result<Self, ResponseFault> {
         let mut survey = Self::default();
         fields.clear();
         let copy = Bytes::copy_from_slice(head);
-        for field in head_lines::fields(head, first) {
+        for field in lines.fields(head) {
             let field = field.ok_or(ResponseFault::Syntax)?;
             let name = field_name::parse(field.name).map_err(|_| ResponseFault::Syntax)?;
             let value = head.get(field.value.clone()).unwrap_or_default();
@@ -259,7 +260,7 @@ impl<'b> Survey<'b> {
             return Err(ResponseFault::Syntax);
         }
         if survey.connection.names {
-            for field in head_lines::fields(head, first).flatten() {
+            for field in lines.fields(head).flatten() {
                 if field.name.eq_ignore_ascii_case(b"connection") {
                     hop_by_hop::remove_named(fields, head.get(field.value).unwrap_or_default());
                 }

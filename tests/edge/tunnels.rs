@@ -1,10 +1,12 @@
 //! WebSockets: bytes both ways after the upstream's 101, and not one before.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use synkronic::edge::{Config, Limits};
 
-use super::rig::{Client, Rig, Upstream, get};
+use super::rig::{Client, Rig, Upstream, endpoint, get, route, until};
 
 const ASK: &str = "GET /socket HTTP/1.1\r\nHost: shop.test\r\nConnection: keep-alive, Upgrade\r\n\
                    Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -148,4 +150,44 @@ fn a_tunnel_on_which_nothing_moves_ends() {
     client.send(ASK);
     client.head().unwrap();
     assert!(client.is_ended());
+}
+
+#[test]
+fn leaving_waits_for_tunnels_until_their_time_is_up() {
+    let upstream = echoing();
+    let limits = Limits { drain_timeout: Duration::from_secs(3600), ..Limits::default() };
+    let rig = Rig::with(Config { workers: 1, limits, ..Config::default() }, &[upstream.address]);
+    let mut client = open(&rig);
+    let address = rig.address();
+    rig.bound.handle().drain();
+    until("the listener never closes", || std::net::TcpStream::connect(address).is_err());
+    client.send("still here");
+    assert_eq!(client.exactly(10), b"still here");
+    drop(client);
+    rig.bound.join();
+}
+
+#[test]
+fn a_client_that_goes_before_the_switch_leaves_nothing_behind() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let upstream = Upstream::new(move |_, mut visit| {
+        visit.head().unwrap();
+        wait.lock().unwrap().recv().unwrap();
+        let _ = std::io::Write::write_all(&mut visit.client.stream, SWITCH.as_bytes());
+        visit.client.is_ended();
+    });
+    let route = route("base", vec![endpoint(upstream.address)]);
+    let in_flight = Arc::clone(&route.in_flight);
+    let rig = Rig::routed(Config { workers: 1, ..Config::default() }, [("shop.test", route)]);
+    let mut client = rig.client();
+    client.send(ASK);
+    until("the request never reaches the upstream", || upstream.requests() == 1);
+    // A reset, so that writing the 101 fails.
+    socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    go.send(()).unwrap();
+    rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
+    rig.await_metric("synkronic_edge_tunnels", |n| n == 0.0);
+    until("the request is in flight for ever", || in_flight.load(Ordering::SeqCst) == 0);
 }

@@ -8,11 +8,11 @@ type Told = (u8, u16, Vec<(Vec<u8>, Vec<u8>)>);
 
 /// As this file and those who take its names and values see it.
 fn ours(bytes: &[u8]) -> Result<Option<Told>, ()> {
-    let Some(length) = length(bytes).map_err(drop)? else { return Ok(None) };
-    let head = &bytes[..length];
-    let (version, code, first) = status(head).ok_or(())?;
+    let Some(lines) = cut(bytes).map_err(drop)? else { return Ok(None) };
+    let head = &bytes[..lines.length()];
+    let (version, code) = lines.status(head).ok_or(())?;
     let mut told = Vec::new();
-    for field in fields(head, first) {
+    for field in lines.fields(head) {
         let field = field.ok_or(())?;
         let name = HeaderName::from_bytes(field.name).map_err(drop)?;
         let value = HeaderValue::from_bytes(&head[field.value.clone()]).map_err(drop)?;
@@ -105,10 +105,10 @@ proptest! {
 
     #[test]
     fn a_part_is_never_taken_for_the_whole(head in head(), cut in 0.0..1.0_f64) {
-        if let Ok(Some(length)) = length(&head) {
+        if let Ok(Some(lines)) = super::cut(&head) {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            let cut = (cut * length as f64) as usize;
-            prop_assert_eq!(super::length(&head[..cut]), Ok(None));
+            let cut = (cut * lines.length() as f64) as usize;
+            prop_assert!(matches!(super::cut(&head[..cut]), Ok(None)));
         }
     }
 }
