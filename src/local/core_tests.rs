@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::manifests::parse;
 use super::super::pods::herd::Mouth;
+use super::super::pods::life::Exit;
 use super::super::pods::recipe::Machine;
 use super::super::shelf::PATIENCE;
 use super::*;
@@ -190,6 +191,31 @@ async fn a_bad_object_is_named_until_it_is_good_and_keeps_what_was_there() {
     trial.save("all.yaml", &format!("{SHOP}---\n{V1}---\n{}", router("other.test", "")));
     trial.all_serve();
     assert_eq!((trial.notes().as_str(), trial.at("v1.other.test")), ("", "v1".into()));
+}
+
+#[tokio::test]
+async fn a_pod_whose_port_was_taken_gives_way_to_another() {
+    let mut trial = Trial::new();
+    trial.save(
+        "shop.yaml",
+        &SHOP.replace("kyaninus.com/local-endpoint: '127.0.0.1:1'", "kyaninus.com/local-command: x"),
+    );
+    let pods = |trial: &Trial| {
+        let pods = trial.core.inventory.pods.iter().filter(|pod| !pod.meta.deleting);
+        pods.map(|pod| pod.meta.key.name.to_string()).collect::<Vec<_>>()
+    };
+    let first = pods(&trial);
+    let exit = Exit { code: 1, message: "address in use".to_owned(), restarts: 0 };
+    trial.core.hear(1, Phase::Down(exit.clone()));
+    trial.settle();
+    assert_eq!(pods(&trial), first, "one that ends by itself starts again");
+    let port = trial.core.herd.main_port(1).unwrap();
+    let faster = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    trial.core.hear(1, Phase::Down(exit));
+    trial.settle();
+    assert_eq!(pods(&trial).len(), 1);
+    assert_ne!(pods(&trial), first);
+    drop(faster);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::life::{Exit, Line, Phase, Pod};
 use super::objects::State;
-use super::ports::FreePorts;
+use super::ports::{self, FreePorts};
 use super::recipe::{self, Context, Machine, Ports, Recipe, Way};
 use super::rollout::{self, Standing, Strategy, Wanted};
 use super::variables::{Surroundings, environment};
@@ -112,6 +112,8 @@ impl Herd {
             Phase::Down(exit) => {
                 record.restarts = exit.restarts;
                 record.last = Some(exit.clone());
+                // Somebody else was faster: on this port it never comes up, so another pod takes its place.
+                record.ending |= !ports::is_free(record.ports.main());
             }
             Phase::Starting => record.restarts += u32::from(record.last.is_some()),
             Phase::Unready(_) => {}
@@ -336,6 +338,12 @@ impl Herd {
             }
         }
         Ok(ports)
+    }
+
+    /// What `PORT` is for a pod.
+    #[cfg(test)]
+    pub(in crate::local) fn main_port(&self, id: u64) -> Option<u16> {
+        self.pods.get(&id).map(|record| record.ports.main())
     }
 
     /// Ends those that were marked.

@@ -41,8 +41,9 @@ impl FreePorts {
     }
 }
 
-/// On every address: who listens on one of them would be taken for the pod.
-fn is_free(port: u16) -> bool {
+/// Whether nobody listens on a port, on either loopback address: who did would be taken for the pod.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
     let v6_is_free = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
         Ok(_) => true,
         // A machine without IPv6.
