@@ -102,18 +102,20 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
     .await;
     let parts = http.into_parts();
     drop(parts.io);
+    // Though empty it may hold on to the whole of hyper's buffer.
+    let lead = Some(parts.read_buf).filter(|lead| !lead.is_empty()).unwrap_or_default();
     // Taken whatever happened: its record holds the watch, which must not hold it for ever.
     let tunnel = watch.tunnel.take();
     // hyper's half is gone with its parts, so that this is the last one.
     let Some(stream) = Rc::into_inner(socket).map(RefCell::into_inner) else { return End::Gone };
     match stop {
         Stop::Hyper(Ok(())) => match tunnel {
-            Some(tunnel) => End::Tunnel(stream, parts.read_buf, tunnel),
+            Some(tunnel) => End::Tunnel(stream, lead, tunnel),
             None if watch.ended() => End::Gone,
             None => End::Done(stream),
         },
         Stop::Hyper(Err(error)) => broken(guest, stream, &error),
-        Stop::Order(Order::Park) | Stop::Leave => End::Rest(stream, parts.read_buf),
+        Stop::Order(Order::Park) | Stop::Leave => End::Rest(stream, lead),
         Stop::Order(Order::Expired) => {
             let partly = watch.phase() == Phase::Head;
             End::Late(stream, partly)

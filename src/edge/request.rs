@@ -294,13 +294,15 @@ fn body(mut record: Box<Record>, head: &Head, mut exchange: Exchange, idle: Dura
 }
 
 /// The upstream has switched protocols: its half waits until hyper has written the 101.
-fn tunnel(mut record: Box<Record>, mut exchange: Exchange, idle: Duration) -> Body {
+fn tunnel(mut record: Box<Record>, exchange: Exchange, idle: Duration) -> Body {
     if let Some(entry) = &mut record.entry {
         entry.tunnel = true;
     }
     let watch = Rc::clone(&record.watch);
-    let lead = Bytes::from(exchange.buffer.split());
-    let tunnel = Tunnel { upstream: exchange.upstream, lead, record, idle };
+    let Exchange { upstream, buffer, .. } = exchange;
+    let lead = Bytes::copy_from_slice(&buffer);
+    record.worker.buffers.give(buffer);
+    let tunnel = Tunnel { upstream, lead, record, idle };
     watch.tunnel.replace(Some(Box::new(tunnel)));
     Body::Nothing
 }

@@ -67,6 +67,8 @@ impl Way {
                 self.wrote(written, watch)?;
                 self.kept.advance(written);
             }
+            // Though empty it may hold on to the buffer that it is a slice of.
+            self.kept = Bytes::new();
             if self.ended {
                 // A sink that is gone already has been told.
                 let _ = ready!(Pin::new(&mut *to).poll_shutdown(cx));
