@@ -26,6 +26,8 @@ pub const ANNOTATION_OWNER: &str = "kyaninus.com/owner";
 pub const ANNOTATION_LINK: &str = "kyaninus.com/link";
 /// Annotation: `"true"` lets a version mount the base's volumes claims.
 pub const ANNOTATION_SHARE_VOLUMES: &str = "kyaninus.com/share-volumes";
+/// Annotation of clones: hashes of what was applied, so that a field that is no longer wanted is noticed.
+pub const ANNOTATION_APPLIED: &str = "kyaninus.com/applied";
 /// Annotation of pod templates: how the first container runs on this machine.
 pub const ANNOTATION_LOCAL_COMMAND: &str = "kyaninus.com/local-command";
 /// Annotation of pod templates: the folder it runs in.

@@ -31,6 +31,8 @@ pub struct Meta {
     pub key: Key,
     /// The uid; absent for an object that is only a file.
     pub uid: Option<String>,
+    /// The version of the whole object, for preconditions; absent where the source keeps none.
+    pub resource_version: Option<String>,
     /// The generation of its spec.
     pub generation: Option<i64>,
     /// When it was created.
@@ -43,6 +45,8 @@ pub struct Meta {
     pub annotations: Labels,
     /// Its controlling owner, if it has one.
     pub controller: Option<Owner>,
+    /// What its deletion waits for.
+    pub finalizers: Vec<String>,
 }
 
 /// A controlling owner.
@@ -71,12 +75,14 @@ impl Meta {
                 metadata.name.unwrap_or_default(),
             ),
             uid: metadata.uid,
+            resource_version: metadata.resource_version,
             generation: metadata.generation,
             created: metadata.creation_timestamp.map(|time| time.0),
             deleting: metadata.deletion_timestamp.is_some(),
             labels: metadata.labels.unwrap_or_default(),
             annotations: metadata.annotations.unwrap_or_default(),
             controller,
+            finalizers: metadata.finalizers.unwrap_or_default(),
         }
     }
 

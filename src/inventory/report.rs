@@ -14,6 +14,17 @@ pub struct CloneReport {
     pub services: Vec<String>,
     /// Refusals and warnings, sorted.
     pub findings: Vec<Finding>,
+    /// Why what is wanted is not all written yet; `None` where it is.
+    pub pending: Option<Pending>,
+}
+
+/// What the clone of a DeploymentVersion waits for before it is as it is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pending {
+    /// A write is on its way, or is tried again soon.
+    Write,
+    /// Other versions of the base take over its change first.
+    Turn,
 }
 
 /// What became of one Router in `routes`.

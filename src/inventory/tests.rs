@@ -152,3 +152,20 @@ fn names_fit_and_stay_apart() {
     assert!(names::fitted(&long("x")).len() <= names::LONGEST);
     assert_ne!(names::fitted(&long("x")), names::fitted(&long("y")));
 }
+
+#[test]
+fn a_version_whose_deletion_has_begun_is_active_no_longer() {
+    let mut inventory = Inventory::default();
+    let mut leaving = dpv("shop-2", json!({}));
+    let mut shop = router("n", "r", "2026-01-01T00:00:00Z", json!({"base": "shop", "hosts": ["a.b"]}), &[]);
+    shop["spec"]["active"] = json!("2");
+    shop["status"] = json!({"active": "2"});
+    apply(&mut inventory, [deployment("shop"), leaving.clone(), shop]);
+    let active = |inventory: &Inventory| {
+        inventory.effective_active(inventory.routers.get(&Key::new("n", "r")).unwrap()).to_string()
+    };
+    assert_eq!(active(&inventory), "2");
+    leaving["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+    apply(&mut inventory, [leaving]);
+    assert_eq!(active(&inventory), "base");
+}

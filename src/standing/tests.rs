@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inventory::report::{CloneReport, RouteReport};
+use crate::inventory::report::{CloneReport, Pending, RouteReport};
 use crate::inventory::{Edit, Finding, Object, names};
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -56,7 +56,7 @@ fn planned() -> Reports {
     let report = CloneReport {
         deployment: Some("shop-version-2".into()),
         services: vec!["shop-version-2".into()],
-        findings: Vec::new(),
+        ..CloneReport::default()
     };
     Reports { clones: [(Key::new("n", "shop-version-2"), report)].into(), routers: BTreeMap::new() }
 }
@@ -136,6 +136,21 @@ fn an_image_that_is_not_there() {
     let (_, reason, message) = condition(&status, "Available");
     assert_eq!(reason, "ImagePullFailed");
     assert!(message.contains("shop:nope") && message.contains("not found"), "{message}");
+}
+
+#[test]
+fn what_is_not_written_yet_keeps_it_from_being_ready() {
+    let inventory = shop(json!({}), up());
+    let mut reports = planned();
+    let key = Key::new("n", "shop-version-2");
+    for (pending, reason) in [(Pending::Write, "Applying"), (Pending::Turn, "WaitingForTurn")] {
+        reports.clones.get_mut(&key).unwrap().pending = Some(pending);
+        let status = status(&inventory, &reports);
+        let (held, found, _) = condition(&status, "Ready");
+        assert_eq!((held, found), ("False", reason));
+        assert_eq!(condition(&status, "Available").0, "True");
+        assert_eq!(condition(&status, "Reconciling").0, "True");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::conditions::{self, Verdict};
 use super::pods;
 use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{DeploymentFacts, VersionFacts};
-use crate::inventory::report::CloneReport;
+use crate::inventory::report::{CloneReport, Pending};
 use crate::inventory::versions::{Resolution, Resolved};
 use crate::inventory::{Finding, Inventory, Settings, names as clone_names};
 
@@ -37,7 +37,8 @@ pub(super) fn status(
     let cloned = cloned(inventory, dpv, resolved, report);
     let available = available(dpv, clone, counts.as_ref(), own_pods);
     let routed = routed(resolved, &urls);
-    let summary = summary(&base, &cloned, &available);
+    let pending = report.and_then(|report| report.pending).map(pending);
+    let summary = summary(&base, &cloned, &available, pending);
     let mut verdicts = vec![
         ("Ready", summary.clone()),
         ("BaseResolved", base),
@@ -215,13 +216,27 @@ fn routed(resolved: Option<&Resolved>, urls: &[String]) -> Verdict {
     }
 }
 
+/// What runs is not what is wanted yet, although it runs well.
+fn pending(pending: Pending) -> Verdict {
+    match pending {
+        Pending::Write => Verdict::fails("Applying", "what changed is being written"),
+        Pending::Turn => Verdict::fails(
+            "WaitingForTurn",
+            "its base changed, and so many of its versions follow at a time; what runs serves meanwhile",
+        ),
+    }
+}
+
 /// `Ready`: the first of the conditions that does not hold, in the order in which they can come about. That
 /// no Router leads to a version does not make it less ready.
-fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict) -> Verdict {
+fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict, pending: Option<Verdict>) -> Verdict {
     for verdict in [base, cloned, available] {
         if !verdict.is_held() {
             return verdict.clone();
         }
+    }
+    if let Some(pending) = pending {
+        return pending;
     }
     Verdict::holds("Ready", available.message.clone())
 }
@@ -231,7 +246,8 @@ fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict) -> Verdict {
 fn progress(summary: &Verdict) -> Option<(&'static str, Verdict)> {
     match summary.reason.as_str() {
         "Ready" | "Suspended" | "ScaledToZero" => None,
-        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Unschedulable" | "BaseMissing" => {
+        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Unschedulable" | "BaseMissing"
+        | "Applying" | "WaitingForTurn" | "WriteFailed" => {
             Some(("Reconciling", Verdict::holds(&summary.reason, summary.message.clone())))
         }
         _ => Some(("Stalled", Verdict::holds(&summary.reason, summary.message.clone()))),
