@@ -12,19 +12,21 @@
 //! | [`wire`] | bytes to HTTP heads and back, the guard | nothing: pure |
 //! | [`meter`] | counters and their scrape | memory |
 //! | [`edge`] | the reverse proxy | the network |
+//! | [`cluster`] | watches to inventory; clones, statuses and Leases written | the API server |
 //! | [`local`] | files to inventory, processes as pods | files, processes |
 //! | [`echo`] | a small upstream for trials | the network |
 //! | [`admin`] | health, metrics, table, explain | the network |
 //! | [`cli`] | arguments, and one file a command | everything; wires the rooms together |
 //!
 //! Arrows run one way: `api` ← `inventory` ← `plan`, `standing`, `routes`; `wire`, `meter` and
-//! `echo` stand alone; all of these ← `edge`, `admin`, `local` ← `cli`. Siblings never import one another, and no
-//! Kubernetes type reaches `edge`.
+//! `echo` stand alone; all of these ← `edge`, `admin`, `cluster`, `local` ← `cli`. Siblings never import one
+//! another, and no Kubernetes type reaches `edge`.
 #![deny(unsafe_code)]
 
 pub mod admin;
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod echo;
 pub mod edge;
 pub mod inventory;

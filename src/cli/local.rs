@@ -5,19 +5,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::flags::EdgeFlags;
+use super::life::{self, Signals, publisher};
 use crate::admin::{self, Readiness};
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
 use crate::local::control::{self, Ends, Source};
-use crate::local::core::{Core, Publish};
+use crate::local::core::Core;
 use crate::local::pods::herd::Herd;
 use crate::local::pods::recipe::Machine;
 use crate::local::screen::Screen;
@@ -138,46 +137,11 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts tables in service, and counts that.
-fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Publish {
-    Box::new(move |table| {
-        let begun = Instant::now();
-        served.store(table.clone());
-        meter.swapped(table.generation, begun.elapsed());
-    })
-}
-
 fn heading(edge: &[SocketAddr], admin: &[SocketAddr]) -> String {
     let list = |addresses: &[SocketAddr]| {
         addresses.iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(", ")
     };
     format!("synkronic serves at {}; admin at {}; Ctrl-C ends it", list(edge), list(admin))
-}
-
-/// The signals that end this program.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
 }
 
 /// At the first signal the edge drains, then the pods end; at the second everything ends at once. Never
@@ -186,17 +150,7 @@ async fn leave(mut signals: Signals, edge: Bound, readiness: Arc<Readiness>, end
     signals.next().await;
     let _unready = readiness.missing("it is leaving");
     ends.leaving.cancel();
-    let handle = edge.handle();
-    handle.drain();
-    let mut left = tokio::task::spawn_blocking(move || edge.join());
-    tokio::select! {
-        _ = &mut left => {}
-        () = signals.next() => {
-            handle.stop();
-            ends.impatient.cancel();
-            let _ = left.await;
-        }
-    }
+    life::leave(&mut signals, edge, || ends.impatient.cancel()).await;
     ends.stop.cancel();
     // The pods have their grace, unless somebody has had enough.
     signals.next().await;

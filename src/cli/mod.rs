@@ -11,10 +11,12 @@ mod crds;
 mod echo;
 mod explain;
 pub mod flags;
+mod life;
 mod local;
 mod local_pod;
 mod logging;
 mod render;
+mod run;
 
 /// Rainbow deployments for Kubernetes.
 #[derive(Parser)]
@@ -26,8 +28,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    // What `local` and `echo` are, at length, stands at their arguments: a line here would hide it.
+    // What `local`, `run` and `echo` are, at length, stands at their arguments: a line here would hide it.
     Local(Box<local::Arguments>),
+    Run(Box<run::Arguments>),
     /// Print every object that the DeploymentVersions of some manifests would create
     Render(render::Arguments),
     /// Judge manifests: a verdict on each object, exit 1 where one is rejected
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Local(arguments) => local::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Render(arguments) => render::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),

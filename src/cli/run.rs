@@ -1,0 +1,171 @@
+//! `synkronic run`: in a cluster, as controller, as edge, or as both.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use clap::ValueEnum;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::flags::EdgeFlags;
+use super::life::{self, Signals, publisher};
+use crate::admin::{self, Missing, Readiness};
+use crate::cluster::client;
+use crate::cluster::control::{self, Task, Tell};
+use crate::cluster::kinds::Roles;
+use crate::edge::{Bound, Edge};
+use crate::inventory::Settings;
+use crate::inventory::settings::OverlayRight;
+use crate::meter::Meter;
+use crate::routes::Table;
+
+/// Run in a cluster: the controller, which makes clones, and the edge, which serves requests
+///
+/// With the pod's service account, or a kubeconfig. Of several controllers the one that holds the Lease
+/// writes; every edge serves. What is known is served, whether the API server answers or not.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only this half; both by default
+    #[arg(long, value_name = "ROLE", env = "SYNKRONIC_ROLE", value_delimiter = ',')]
+    role: Vec<Role>,
+    /// Kubeconfig; by default what KUBECONFIG names, ~/.kube/config, or the pod's service account
+    #[arg(long, value_name = "FILE", env = "SYNKRONIC_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// Watch only this namespace; repeatable, all by default
+    #[arg(long = "namespace", value_name = "NAME", env = "SYNKRONIC_NAMESPACE", value_delimiter = ',')]
+    namespaces: Vec<String>,
+    /// Scheme of the addresses that statuses show
+    #[arg(long, value_enum, value_name = "SCHEME", env = "SYNKRONIC_SCHEME", default_value = "http")]
+    scheme: Scheme,
+    /// Port of the addresses that statuses show; by default the scheme's own
+    #[arg(long, value_name = "PORT", env = "SYNKRONIC_PORT")]
+    port: Option<u16>,
+    /// Something that overlays may do although their base does not: service-account, host-path,
+    /// host-namespace, capability or privileged; repeatable
+    #[arg(long, value_name = "RIGHT", env = "SYNKRONIC_ALLOW_OVERLAY", value_delimiter = ',')]
+    allow_overlay: Vec<OverlayRight>,
+    #[command(flatten)]
+    edge: EdgeFlags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    Controller,
+    Edge,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl Arguments {
+    fn roles(&self) -> Roles {
+        let has = |role| self.role.is_empty() || self.role.contains(&role);
+        Roles { controller: has(Role::Controller), edge: has(Role::Edge) }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            scheme: self.scheme.as_str(),
+            port: self.port.filter(|port| *port != self.scheme.port()),
+            allow_loopback: false,
+            allowed_overlays: self.allow_overlay.iter().copied().collect(),
+        }
+    }
+}
+
+/// Runs the command until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Where there is no way to the API server, or an address cannot be bound.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    super::logging::start(LevelFilter::INFO);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    // Before anything is started: a signal that comes early must find somebody.
+    let mut signals = Signals::new()?;
+    let (roles, settings) = (arguments.roles(), arguments.settings());
+    let table: Arc<ArcSwap<Table>> = Arc::default();
+    let meter = Arc::new(Meter::new()?);
+    let readiness = Readiness::new();
+    let config = arguments.edge.config(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)));
+    let cluster = client::connect(arguments.kubeconfig.as_deref()).await.map_err(anyhow::Error::msg)?;
+    tracing::info!(
+        server = %cluster.server, namespace = cluster.namespace, ?roles, ?settings,
+        namespaces = ?arguments.namespaces, edge = ?roles.edge.then_some(&config), "configuration"
+    );
+    // Bind first, ready last.
+    let starting = readiness.missing("the first lists");
+    let edge = match roles.edge {
+        true => Some(Edge::build(&config, table.clone(), meter.clone())?),
+        false => None,
+    };
+    let sources = admin::Sources { meter: meter.clone(), table: table.clone(), readiness: readiness.clone() };
+    let admin = admin::Bound::build(&admin_addresses(arguments), sources)?;
+    let serves = edge.as_ref().map(|edge| &edge.addresses);
+    tracing::info!(?serves, admin = ?admin.addresses, "listening");
+    let task = Task { cluster, roles, namespaces: arguments.namespaces.clone(), settings };
+    let stop = CancellationToken::new();
+    let tell = teller(readiness.clone(), starting);
+    let running = control::run(task, publisher(table, meter.clone()), tell, &meter, stop.clone());
+    let leaving = async {
+        signals.next().await;
+        let _unready = readiness.missing("it is leaving");
+        tracing::info!("leaving");
+        leave(&mut signals, edge).await;
+        stop.cancel();
+    };
+    tokio::join!(running, leaving);
+    drop(admin);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn leave(signals: &mut Signals, edge: Option<Bound>) {
+    if let Some(edge) = edge {
+        life::leave(signals, edge, || {}).await;
+    }
+}
+
+fn admin_addresses(arguments: &Arguments) -> Vec<SocketAddr> {
+    match arguments.edge.admin.as_slice() {
+        [] => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+        given => given.to_vec(),
+    }
+}
+
+/// Tells the admin port what is missing.
+fn teller(readiness: Arc<Readiness>, starting: Missing) -> Tell {
+    let (mut starting, mut held) = (Some(starting), BTreeMap::<String, Missing>::new());
+    Box::new(move |missing, _failing| {
+        held.retain(|what, _| missing.contains(what));
+        for what in missing {
+            held.entry(what).or_insert_with_key(|what| readiness.missing(what.clone()));
+        }
+        drop(starting.take());
+    })
+}

@@ -1,0 +1,109 @@
+//! The loop itself: waits for the watches, lets [`Core`] draw the conclusions, tells of them.
+
+use jiff::Timestamp;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Cluster;
+use super::core::{Core, Publish, Remark};
+use super::kinds::{self, Roles, Watched};
+use super::watch::{Follower, Heard};
+use crate::inventory::Settings;
+use crate::meter::Meter;
+
+/// Pieces of news that wait; beyond that the watches wait, and with them the API server.
+const WAITING: usize = 1024;
+/// So many are taken in before conclusions are drawn: a burst costs one table, a flood is served meanwhile.
+const AT_ONCE: usize = 4096;
+
+/// What a cluster's loop is about.
+pub struct Task {
+    /// The API server.
+    pub cluster: Cluster,
+    /// What this process does.
+    pub roles: Roles,
+    /// The namespaces that are watched; empty for all.
+    pub namespaces: Vec<String>,
+    /// Settings of the pure rooms.
+    pub settings: Settings,
+}
+
+/// Who is told what is missing before requests are welcome, and what the API server does not answer now.
+pub type Tell = Box<dyn FnMut(Vec<String>, Vec<String>)>;
+
+/// Runs until `stop`.
+pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, stop: CancellationToken) {
+    let watches = watches(&task);
+    let mut core = Core::new(task.roles, task.settings.clone(), &watches, publish);
+    tell(core.missing(), core.failing());
+    let (mut followers, mut heard) = follow(&task, watches);
+    let mut ready = false;
+    loop {
+        let settled = core.settle(Timestamp::now());
+        if let Some(since) = settled.published.filter(|_| ready) {
+            meter.propagated(since.elapsed());
+        }
+        if !ready && core.is_complete() {
+            ready = true;
+            tracing::info!(generation = core.generation(), "the first table is in service");
+            tell(core.missing(), core.failing());
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            news = next(&mut heard) => {
+                let remarks = core.take(news);
+                let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
+                remarks.iter().for_each(log);
+                if state || !ready {
+                    tell(core.missing(), core.failing());
+                }
+            }
+        }
+    }
+    followers.shutdown().await;
+}
+
+/// Every kind of every namespace.
+fn watches(task: &Task) -> Vec<(Watched, Option<String>)> {
+    let kinds = kinds::watched(task.roles);
+    let namespaces: Vec<Option<String>> = if task.namespaces.is_empty() {
+        vec![None]
+    } else {
+        task.namespaces.iter().cloned().map(Some).collect()
+    };
+    let all = kinds.into_iter().flat_map(|kind| namespaces.iter().map(move |one| (kind, one.clone())));
+    all.collect()
+}
+
+fn follow(task: &Task, watches: Vec<(Watched, Option<String>)>) -> (JoinSet<()>, Receiver<Heard>) {
+    let (mouth, heard) = mpsc::channel(WAITING);
+    let mut followers = JoinSet::new();
+    for (place, (watched, namespace)) in watches.into_iter().enumerate() {
+        let (client, mouth) = (task.cluster.client.clone(), mouth.clone());
+        let follower = Follower { client, place, watched, namespace, roles: task.roles, mouth };
+        followers.spawn(follower.follow());
+    }
+    (followers, heard)
+}
+
+/// What has been heard, as soon as there is something.
+async fn next(heard: &mut Receiver<Heard>) -> Vec<Heard> {
+    let mut news = Vec::new();
+    // Cancel-safe: either nothing has been taken, or all of it is returned at once.
+    heard.recv_many(&mut news, AT_ONCE).await;
+    news
+}
+
+fn log(remark: &Remark) {
+    match remark {
+        Remark::Watch { title, trouble: Some(trouble) } => {
+            tracing::warn!(watch = title, "cannot follow {trouble}");
+        }
+        Remark::Watch { title, trouble: None } => tracing::info!(watch = title, "followed again"),
+        Remark::Unreadable(words) => {
+            tracing::warn!("{words}; the last form that could be read stays in force");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Which kinds are watched, and what of their objects is kept.
+//!
+//! An edge keeps what routing needs and no JSON: of ten thousand versions it would be most of its memory. It
+//! does not even see the clones' Deployments, of which it needs nothing. A controller keeps whole what clones
+//! are made from.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+use crate::api::names;
+use crate::inventory::object::{Meta, Owner};
+use crate::inventory::{Key, Kind, Object};
+
+/// What this process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Makes clones and statuses.
+    pub controller: bool,
+    /// Serves requests.
+    pub edge: bool,
+}
+
+/// A kind as it is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// The kind.
+    pub kind: Kind,
+    /// The version of its group that is asked for.
+    pub version: &'static str,
+    /// Its name in addresses.
+    pub plural: &'static str,
+    /// Which objects, by their labels; empty for all.
+    pub labels: &'static str,
+    /// Whether nothing can be done before the first complete list.
+    pub required: bool,
+}
+
+/// The kinds that these roles watch. What is not required is asked for all the same, and done without.
+#[must_use]
+pub fn watched(roles: Roles) -> Vec<Watched> {
+    let kind = |kind, version, plural| Watched { kind, version, plural, labels: "", required: true };
+    let optional = |kind, version, plural| Watched { kind, version, plural, labels: "", required: false };
+    let mut all = vec![
+        kind(Kind::DeploymentVersion, "v1", "deploymentversions"),
+        kind(Kind::Router, "v1", "routers"),
+        kind(Kind::Service, "v1", "services"),
+        kind(Kind::EndpointSlice, "v1", "endpointslices"),
+    ];
+    if roles.controller {
+        all.extend([
+            kind(Kind::Deployment, "v1", "deployments"),
+            Watched { labels: names::LABEL_DPV, ..optional(Kind::Pod, "v1", "pods") },
+            optional(Kind::PodDisruptionBudget, "v1", "poddisruptionbudgets"),
+            optional(Kind::HorizontalPodAutoscaler, "v2", "horizontalpodautoscalers"),
+            optional(Kind::NetworkPolicy, "v1", "networkpolicies"),
+        ]);
+    } else {
+        let bases = Watched { labels: NO_CLONES, ..kind(Kind::Deployment, "v1", "deployments") };
+        all.push(bases);
+    }
+    all
+}
+
+/// Selects what does not bear [`names::LABEL_DPV`].
+const NO_CLONES: &str = "!kyaninus.com/dpv";
+
+impl Watched {
+    /// `apiVersion` as manifests spell it.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        match self.kind.group() {
+            "" => self.version.to_owned(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+
+    /// The address of the collection, of one namespace or of all.
+    #[must_use]
+    pub fn path(&self, namespace: Option<&str>) -> String {
+        let root = if self.kind.group().is_empty() { "/api" } else { "/apis" };
+        let namespace = namespace.map_or_else(String::new, |name| format!("namespaces/{name}/"));
+        format!("{root}/{}/{namespace}{}", self.api_version(), self.plural)
+    }
+}
+
+/// An object as the API server sent it, read and lightened.
+///
+/// # Errors
+/// Its key, and a sentence, where it does not have the shape of its kind.
+pub fn read(watched: &Watched, roles: Roles, mut value: Value) -> Result<Object, (Key, String)> {
+    let key = key_of(&value);
+    // Items of a list do not say what they are.
+    if let Value::Object(fields) = &mut value {
+        fields.entry("apiVersion").or_insert_with(|| watched.api_version().into());
+        fields.entry("kind").or_insert_with(|| watched.kind.as_str().into());
+    }
+    strip(watched.kind, &mut value);
+    match Object::read(value) {
+        Ok(Some(mut object)) => {
+            if !roles.controller {
+                lighten(&mut object);
+            }
+            Ok(object)
+        }
+        Ok(None) => Err((key, format!("it is no {} of {}", watched.kind, watched.api_version()))),
+        Err(error) => Err((key, error.message)),
+    }
+}
+
+/// Namespace and name, of whatever it is.
+#[must_use]
+pub fn key_of(value: &Value) -> Key {
+    let text = |field: &str| value.pointer(field).and_then(Value::as_str).unwrap_or_default();
+    Key::new(text("/metadata/namespace"), text("/metadata/name"))
+}
+
+/// Leaves out what no role reads, before anything is made of it.
+fn strip(kind: Kind, value: &mut Value) {
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
+    }
+    // Of a pod only its status is read; of a budget and an autoscaler only the specification.
+    let unread = match kind {
+        Kind::Pod => "spec",
+        Kind::PodDisruptionBudget | Kind::HorizontalPodAutoscaler | Kind::NetworkPolicy | Kind::Service => {
+            "status"
+        }
+        Kind::Deployment
+        | Kind::EndpointSlice
+        | Kind::DeploymentVersion
+        | Kind::Router
+        | Kind::ConfigMap
+        | Kind::Secret => return,
+    };
+    if let Value::Object(fields) = value {
+        fields.remove(unread);
+    }
+}
+
+/// No JSON: what objects keep of it where nobody makes clones from them.
+static NOTHING: LazyLock<Arc<Value>> = LazyLock::new(Arc::default);
+
+/// Leaves out what only a controller reads.
+fn lighten(object: &mut Object) {
+    match object {
+        Object::Deployment(it) => {
+            lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
+            it.selector = Default::default();
+            it.object = NOTHING.clone();
+        }
+        Object::Service(it) => {
+            if it.is_clone() {
+                it.selector = None;
+            }
+            lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
+            it.object = NOTHING.clone();
+        }
+        Object::EndpointSlice(it) => lighten_meta(&mut it.meta, &[]),
+        Object::DeploymentVersion(it) => {
+            lighten_meta(&mut it.meta, &[]);
+            (it.spec.deployment_spec, it.spec.service_spec) = (None, None);
+            it.spec.remove = Vec::new();
+            let base = it.status.base.take();
+            it.status = crate::api::DeploymentVersionStatus { base, ..Default::default() };
+        }
+        Object::Router(it) => it.meta.annotations = BTreeMap::new(),
+        Object::Pod(_)
+        | Object::PodDisruptionBudget(_)
+        | Object::HorizontalPodAutoscaler(_)
+        | Object::NetworkPolicy(_)
+        | Object::ConfigMap(_)
+        | Object::Secret(_) => {}
+    }
+}
+
+fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
+    meta.labels.retain(|key, _| labels.contains(&key.as_str()));
+    meta.annotations = BTreeMap::new();
+    meta.uid = None;
+    // Whether it has an owner of that kind is asked, never which.
+    meta.controller = meta.controller.take().map(|owner| Owner {
+        kind: owner.kind,
+        name: String::new(),
+        uid: String::new(),
+    });
+}
+
+#[cfg(test)]
+#[path = "kinds_tests.rs"]
+mod tests;

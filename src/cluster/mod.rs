@@ -1,0 +1,21 @@
+//! The API server: watches into the inventory, and what follows from it back as writes.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | [`client`] | how the API server is reached |
+//! | [`kinds`] | which kinds are watched, and what of their objects is kept |
+//! | [`watch`], [`trouble`] | one kind followed for ever; what can go wrong on the way, and what follows |
+//! | [`books`] | what has been heard of each watch: complete, failing, what vanished |
+//! | [`core`] | everything known, and what follows from it; without clock and I/O |
+//! | [`control`] | the loop around it |
+//!
+//! Every replica watches and computes; only who holds the Lease writes. Whatever the API server refuses or
+//! takes away is a retry and a named state, never a stop: what is known is served.
+
+pub mod books;
+pub mod client;
+pub mod control;
+pub mod core;
+pub mod kinds;
+pub mod trouble;
+pub mod watch;
