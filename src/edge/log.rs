@@ -71,7 +71,7 @@ impl Log {
     /// Queues a line; false where there was no room.
     pub(crate) fn tell(&self, line: &Line<'_>) -> bool {
         // Plain fields of text and numbers: this cannot fail.
-        serde_json::to_string(line).is_ok_and(|line| self.queue.try_send(Some(line)).is_ok())
+        serde_json::to_string(line).is_ok_and(|line| self.queue.try_send(Some(tame(line))).is_ok())
     }
 
     /// Ends the log and waits until what was queued is written.
@@ -82,6 +82,24 @@ impl Log {
             let _ = thread.join();
         }
     }
+}
+
+/// JSON lets DEL and the C1 controls stand as they are, terminals act on them (RUSTSEC-2025-0055).
+fn tame(line: String) -> String {
+    let wild = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    // In UTF-8 they are the one byte 7f, or begin with c2.
+    if !line.bytes().any(|b| matches!(b, 0x7f | 0xc2)) {
+        return line;
+    }
+    let mut tamed = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        if wild(c) {
+            tamed.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            tamed.push(c);
+        }
+    }
+    tamed
 }
 
 /// Writes lines until the queue ends; flushes whenever none waits.

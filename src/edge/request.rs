@@ -101,8 +101,14 @@ fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record
     let telling = Telling { headers: &parts.headers, request_id: None, decision: None, page: None };
     let admitted = match examine(parts, &worker.shared.terms) {
         Ok(Admission::Route(admitted)) => admitted,
-        Ok(Admission::OurOptions) => return Prepared::Answer(Ok(answer::our_options(record))),
-        Err(refusal) => return Prepared::Answer(refuse(record, Fault::Refused(refusal), telling)),
+        Ok(Admission::OurOptions) => {
+            note_ours(worker, watch, &mut record, parts);
+            return Prepared::Answer(Ok(answer::our_options(record)));
+        }
+        Err(refusal) => {
+            note_ours(worker, watch, &mut record, parts);
+            return Prepared::Answer(refuse(record, Fault::Refused(refusal), telling));
+        }
     };
     let id = RequestId::of(&admitted, &worker.chance);
     note(worker, &mut record, parts, &admitted, &id);
@@ -331,6 +337,23 @@ fn note(worker: &Worker, record: &mut Record, parts: &Parts, admitted: &Admitted
         host: admitted.host.to_string(),
         target,
         request_id: id.as_str().to_owned(),
+        agent: text(http::header::USER_AGENT).unwrap_or_default(),
+        ..Entry::default()
+    }));
+}
+
+/// The same of a request that the guard lets no further: as it came, since nothing of it has been judged.
+fn note_ours(worker: &Worker, watch: &Watch, record: &mut Record, parts: &Parts) {
+    if worker.shared.log.is_none() {
+        return;
+    }
+    let text =
+        |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    record.entry = Some(Box::new(Entry {
+        method: parts.method.to_string(),
+        host: text(http::header::HOST).unwrap_or_default(),
+        target: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
+        client: Some(watch.peer.ip().to_canonical()),
         agent: text(http::header::USER_AGENT).unwrap_or_default(),
         ..Entry::default()
     }));

@@ -148,7 +148,8 @@ impl Refusal {
                 StatusCode::EXPECTATION_FAILED,
                 "expect_unknown",
                 "The only expectation that is met here is 100-continue.",
-                false,
+                // Whether its body follows is the client's guess: whatever comes is not to be read as a request.
+                true,
             ),
             Self::Loop => (
                 StatusCode::LOOP_DETECTED,

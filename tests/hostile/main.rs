@@ -1,0 +1,22 @@
+//! Hostile bytes against a real edge in this process: raw sockets on one side, a recording upstream on the other.
+//!
+//! The numbers of lines are those of the list of hostile inputs that issue 5 speaks of. `guard` sends each input of
+//! the table in `lines` whole and split at every byte, `singly` holds what takes a scene of its own, and `oracle`
+//! has independent parsers read what went upstream, of the table's inputs and of generated ones (`grammar`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod guard;
+mod lines;
+mod reading;
+mod rig;
+mod singly;
+
+#[path = "../edge/rig.rs"]
+#[allow(dead_code, reason = "scenes take what they need of it")]
+mod scene;
