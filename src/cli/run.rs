@@ -5,18 +5,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use clap::ValueEnum;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::flags::EdgeFlags;
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Missing, Readiness};
 use crate::cluster::client;
-use crate::cluster::control::{self, Task, Tell};
+use crate::cluster::control::{self, Candidacy, Ends, Task, Tell};
 use crate::cluster::kinds::Roles;
+use crate::cluster::lease::Terms;
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
 use crate::inventory::settings::OverlayRight;
@@ -48,8 +49,34 @@ pub struct Arguments {
     /// host-namespace, capability or privileged; repeatable
     #[arg(long, value_name = "RIGHT", env = "SYNKRONIC_ALLOW_OVERLAY", value_delimiter = ',')]
     allow_overlay: Vec<OverlayRight>,
+    /// Name of this process's pod
+    #[arg(long, value_name = "NAME", env = "SYNKRONIC_POD_NAME", default_value_t = pod_name(), hide_default_value = true)]
+    pod_name: String,
+    /// Namespace of its Leases; by default the one of the service account, or of the kubeconfig's context
+    #[arg(long, value_name = "NAME", env = "SYNKRONIC_POD_NAMESPACE")]
+    pod_namespace: Option<String>,
+    /// Lease that controllers share: who holds it writes
+    #[arg(long, value_name = "NAME", env = "SYNKRONIC_LEASE", default_value = "synkronic-controller")]
+    lease: String,
+    /// The Lease may be taken by another controller when it was not renewed for this long
+    #[arg(long, value_name = "TIME", env = "SYNKRONIC_LEASE_DURATION", default_value = "15s", value_parser = lease_duration)]
+    lease_duration: Duration,
     #[command(flatten)]
     edge: EdgeFlags,
+}
+
+/// In a pod the machine's name is the pod's.
+fn pod_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "synkronic".to_owned() } else { name }
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    let duration = super::flags::time(text)?;
+    if duration < Duration::from_secs(3) || duration > Duration::from_secs(3600) {
+        return Err(format!("`{text}`: a Lease holds for 3 s at least, an hour at most"));
+    }
+    Ok(duration)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,6 +113,12 @@ impl Arguments {
         Roles { controller: has(Role::Controller), edge: has(Role::Edge) }
     }
 
+    fn candidacy(&self) -> Candidacy {
+        // A name alone may be had by two processes: of two that run on one machine, or before and after a crash.
+        let me = format!("{}_{}", self.pod_name, process_id());
+        Candidacy { lease: self.lease.clone(), me, terms: Terms { duration: self.lease_duration } }
+    }
+
     fn settings(&self) -> Settings {
         Settings {
             scheme: self.scheme.as_str(),
@@ -94,6 +127,12 @@ impl Arguments {
             allowed_overlays: self.allow_overlay.iter().copied().collect(),
         }
     }
+}
+
+/// A word that no other process has.
+fn process_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// Runs the command until SIGINT or SIGTERM.
@@ -114,7 +153,10 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let meter = Arc::new(Meter::new()?);
     let readiness = Readiness::new();
     let config = arguments.edge.config(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)));
-    let cluster = client::connect(arguments.kubeconfig.as_deref()).await.map_err(anyhow::Error::msg)?;
+    let mut cluster = client::connect(arguments.kubeconfig.as_deref()).await.map_err(anyhow::Error::msg)?;
+    if let Some(namespace) = &arguments.pod_namespace {
+        cluster.namespace.clone_from(namespace);
+    }
     tracing::info!(
         server = %cluster.server, namespace = cluster.namespace, ?roles, ?settings,
         namespaces = ?arguments.namespaces, edge = ?roles.edge.then_some(&config), "configuration"
@@ -129,16 +171,18 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let admin = admin::Bound::build(&admin_addresses(arguments), sources)?;
     let serves = edge.as_ref().map(|edge| &edge.addresses);
     tracing::info!(?serves, admin = ?admin.addresses, "listening");
-    let task = Task { cluster, roles, namespaces: arguments.namespaces.clone(), settings };
-    let stop = CancellationToken::new();
+    let candidacy = arguments.candidacy();
+    let task = Task { cluster, roles, namespaces: arguments.namespaces.clone(), settings, candidacy };
+    let ends = Ends::default();
     let tell = teller(readiness.clone(), starting);
-    let running = control::run(task, publisher(table, meter.clone()), tell, &meter, stop.clone());
+    let running = control::run(task, publisher(table, meter.clone()), tell, &meter, &ends);
     let leaving = async {
         signals.next().await;
         let _unready = readiness.missing("it is leaving");
         tracing::info!("leaving");
+        ends.leaving.cancel();
         leave(&mut signals, edge).await;
-        stop.cancel();
+        ends.stop.cancel();
     };
     tokio::join!(running, leaving);
     drop(admin);

@@ -1,13 +1,18 @@
 //! The loop itself: waits for the watches, lets [`Core`] draw the conclusions, tells of them.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
+use kube::Api;
 use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Cluster;
 use super::core::{Core, Publish, Remark};
 use super::kinds::{self, Roles, Watched};
+use super::lease::{self, Election, Lead, Terms};
 use super::watch::{Follower, Heard};
 use crate::inventory::Settings;
 use crate::meter::Meter;
@@ -27,17 +32,40 @@ pub struct Task {
     pub namespaces: Vec<String>,
     /// Settings of the pure rooms.
     pub settings: Settings,
+    /// Which Lease the controllers share, and how long it holds.
+    pub candidacy: Candidacy,
+}
+
+/// How a controller stands for election.
+#[derive(Debug, Clone)]
+pub struct Candidacy {
+    /// The Lease's name, in the namespace that this process belongs to.
+    pub lease: String,
+    /// Who we are: no two processes are the same.
+    pub me: String,
+    /// How long it holds.
+    pub terms: Terms,
+}
+
+/// The stages of the end.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// Nothing is written any more; what is watched is still served.
+    pub leaving: CancellationToken,
+    /// All is over.
+    pub stop: CancellationToken,
 }
 
 /// Who is told what is missing before requests are welcome, and what the API server does not answer now.
 pub type Tell = Box<dyn FnMut(Vec<String>, Vec<String>)>;
 
-/// Runs until `stop`.
-pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, stop: CancellationToken) {
+/// Runs until `ends.stop`.
+pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, ends: &Ends) {
     let watches = watches(&task);
     let mut core = Core::new(task.roles, task.settings.clone(), &watches, publish);
     tell(core.missing(), core.failing());
     let (mut followers, mut heard) = follow(&task, watches);
+    let (election, mut lead) = stand(&task, ends);
     let mut ready = false;
     loop {
         let settled = core.settle(Timestamp::now());
@@ -51,7 +79,8 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, st
         }
         tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = ends.stop.cancelled() => break,
+            Ok(()) = lead.changed() => core.lead(lease::leads(*lead.borrow_and_update(), Instant::now())),
             news = next(&mut heard) => {
                 let remarks = core.take(news);
                 let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
@@ -63,6 +92,22 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, st
         }
     }
     followers.shutdown().await;
+    // The Lease is given back, or runs out by itself.
+    drop(lead);
+    election.join_all().await;
+}
+
+/// A controller stands for election.
+fn stand(task: &Task, ends: &Ends) -> (JoinSet<()>, watch::Receiver<Lead>) {
+    let (sender, lead) = watch::channel(None);
+    let mut election = JoinSet::new();
+    if task.roles.controller {
+        let Candidacy { lease, me, terms } = task.candidacy.clone();
+        let api = Api::namespaced(task.cluster.client.clone(), &task.cluster.namespace);
+        let candidate = Election { api, name: lease, me, terms, lead: sender };
+        election.spawn(candidate.run(ends.leaving.clone()));
+    }
+    (election, lead)
 }
 
 /// Every kind of every namespace.

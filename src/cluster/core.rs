@@ -39,6 +39,8 @@ pub struct Core {
     statuses: Statuses,
     compiled: Option<Compiled>,
     publish: Publish,
+    /// Whether this process may write.
+    leads: bool,
 }
 
 /// Something worth a line in the log.
@@ -87,7 +89,13 @@ impl Core {
             statuses: Statuses::default(),
             compiled: None,
             publish,
+            leads: false,
         }
+    }
+
+    /// Whether this process holds the Lease now.
+    pub fn lead(&mut self, leads: bool) {
+        self.leads = leads;
     }
 
     /// Takes in what the watches tell; returns what is worth a line in the log.
@@ -183,11 +191,11 @@ impl Core {
         self.books.iter().all(|book| book.complete || !book.watched.required)
     }
 
-    /// Whether nothing more is to be waited for before something is written: what a clone may be caught by
-    /// has been seen, or may not be seen.
+    /// Whether this process writes: it holds the Lease, and nothing more is to be waited for, since all that
+    /// a clone may be caught by has been seen, or may not be seen.
     #[must_use]
     pub fn may_write(&self) -> bool {
-        self.books.iter().all(Book::is_settled)
+        self.leads && self.books.iter().all(Book::is_settled)
     }
 
     /// What is missing before requests are welcome, with what is wrong.

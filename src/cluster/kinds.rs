@@ -168,7 +168,7 @@ fn lighten(object: &mut Object) {
             let base = it.status.base.take();
             it.status = crate::api::DeploymentVersionStatus { base, ..Default::default() };
         }
-        Object::Router(it) => it.meta.annotations = BTreeMap::new(),
+        Object::Router(it) => lighten_meta(&mut it.meta, &[]),
         Object::Pod(_)
         | Object::PodDisruptionBudget(_)
         | Object::HorizontalPodAutoscaler(_)
@@ -181,7 +181,9 @@ fn lighten(object: &mut Object) {
 fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
     meta.labels.retain(|key, _| labels.contains(&key.as_str()));
     meta.annotations = BTreeMap::new();
-    meta.uid = None;
+    meta.finalizers = Vec::new();
+    // A change of what nobody here reads must not look like one.
+    (meta.uid, meta.resource_version) = (None, None);
     // Whether it has an owner of that kind is asked, never which.
     meta.controller = meta.controller.take().map(|owner| Owner {
         kind: owner.kind,

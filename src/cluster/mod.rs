@@ -8,6 +8,7 @@
 //! | [`books`] | what has been heard of each watch: complete, failing, what vanished |
 //! | [`core`] | everything known, and what follows from it; without clock and I/O |
 //! | [`control`] | the loop around it |
+//! | [`lease`] | which of several controllers writes |
 //!
 //! Every replica watches and computes; only who holds the Lease writes. Whatever the API server refuses or
 //! takes away is a retry and a named state, never a stop: what is known is served.
@@ -17,5 +18,6 @@ pub mod client;
 pub mod control;
 pub mod core;
 pub mod kinds;
+pub mod lease;
 pub mod trouble;
 pub mod watch;
