@@ -29,6 +29,9 @@ pub struct EdgeFlags {
     /// Where the access log goes: off, stdout, stderr or a file
     #[arg(long, value_name = "WHERE", env = "SYNKRONIC_ACCESS_LOG", default_value = "off")]
     pub access_log: AccessLog,
+    /// Cookies stay with the host that set them: a wider Domain is taken out of every answer
+    #[arg(long, env = "SYNKRONIC_CONFINE_COOKIES")]
+    pub confine_cookies: bool,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -70,6 +73,18 @@ struct LimitFlags {
     /// The most connections of clients; what comes beyond is closed at once
     #[arg(long, value_name = "N", env = "SYNKRONIC_MAX_CONNECTIONS", default_value_t = 10_000)]
     max_connections: usize,
+    /// The most connections of one client address (IPv6: of one /64), trusted proxies exempt; 0 is no limit
+    #[arg(long, value_name = "N", env = "SYNKRONIC_MAX_CONNECTIONS_PER_SOURCE", default_value_t = 0)]
+    max_connections_per_source: usize,
+    /// The most requests and WebSockets in flight of one version; what comes beyond gets 503
+    #[arg(long, value_name = "N", env = "SYNKRONIC_MAX_IN_FLIGHT_PER_VERSION", default_value_t = 2_500)]
+    max_in_flight_per_version: u32,
+    /// Bytes to be sent that the kernel may hold for one connection; 0 leaves it to the kernel
+    #[arg(long, value_name = "SIZE", env = "SYNKRONIC_MAX_UNSENT", default_value = "128KiB", value_parser = size)]
+    max_unsent: u64,
+    /// Bytes received that the kernel may hold for one connection; 0 leaves it to the kernel
+    #[arg(long, value_name = "SIZE", env = "SYNKRONIC_RECEIVE_BUFFER", default_value = "256KiB", value_parser = size)]
+    receive_buffer: u64,
     /// An upstream connection waits in the pool for this long at most
     #[arg(long, value_name = "TIME", env = "SYNKRONIC_POOL_IDLE", default_value = "4s", value_parser = time)]
     pool_idle: Duration,
@@ -93,6 +108,7 @@ impl EdgeFlags {
             workers: self.workers,
             limits: self.limits.limits(),
             trusted: self.trusted_proxies.clone(),
+            confine_cookies: self.confine_cookies,
             access_log: self.access_log.clone(),
         }
     }
@@ -114,6 +130,10 @@ impl LimitFlags {
             fields: self.max_fields,
             target_bytes: bytes(self.max_target),
             connections: self.max_connections,
+            connections_per_source: Some(self.max_connections_per_source).filter(|most| *most > 0),
+            in_flight: self.max_in_flight_per_version,
+            unsent: Some(bytes(self.max_unsent)).filter(|most| *most > 0),
+            receive_buffer: Some(bytes(self.receive_buffer)).filter(|most| *most > 0),
             pool_idle: self.pool_idle,
             pool_size: self.pool_size,
             drain_delay: self.drain_delay,

@@ -1,7 +1,8 @@
-//! The one acceptor: it binds the addresses, takes connections in, and deals them out to the workers.
+//! The one acceptor: it takes connections in, and deals them out to the workers.
 //!
-//! It owns the connection limit: what comes beyond is closed at once, and what is there stays. It reads no
-//! byte of a connection.
+//! It owns the connection limits, in all and per source: what comes beyond is closed at once, and what is there
+//! stays. Where the process has no file descriptor left it waits a moment, and whoever connects waits in the
+//! kernel's queue. It reads no byte of a connection.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,16 +12,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::drain::{Handle, Stage, reached};
+use super::sockets;
+use super::sources::Place;
 use super::worker::{Arrival, Shared};
+use crate::meter::Shed;
 
-/// Connections that the kernel holds for us; it takes the smaller of this and its own limit.
-const BACKLOG: i32 = 4096;
 /// How long to wait where the process has no file descriptor left: one connection's end gives one back.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -31,18 +32,6 @@ pub(crate) struct Seat {
     pub(crate) arrivals: mpsc::Sender<Arrival>,
     /// How many it has.
     pub(crate) load: Arc<AtomicUsize>,
-}
-
-/// Binds a listener; port 0 lets the kernel choose.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the last connections' TIME_WAIT. Not SO_REUSEPORT: two processes would
-    // share the port unnoticed.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 /// Accepts until the edge leaves and nobody waits any more.
@@ -70,31 +59,39 @@ pub(crate) async fn run(
 
 /// One listener, until the edge closes: then whoever waits is still taken in.
 async fn listen(listener: TcpListener, door: Arc<Door>, mut stage: watch::Receiver<Stage>) {
+    let mut told = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = reached(&mut stage, Stage::Closing) => break,
         };
         match accepted {
-            Ok((stream, _)) => door.admit(stream).await,
+            Ok((stream, peer)) => {
+                told = false;
+                door.admit(stream, peer).await;
+            }
             Err(error) if exhausted(&error) => {
-                tracing::warn!(%error, "no connection can be accepted: raise the limit of open files");
+                door.shared.meter.accept_failed();
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "no connection can be accepted: raise the limit of open files");
+                }
                 sleep(BREATH).await;
             }
             // That connection is gone already: the next one.
             Err(_) => {}
         }
     }
-    while let Poll::Ready(Ok((stream, _))) = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
-        door.admit(stream).await;
+    while let Poll::Ready(Ok((stream, peer))) = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+        door.admit(stream, peer).await;
     }
 }
 
-/// Whether accepting fails for want of resources, so that trying again at once would spin.
-fn exhausted(error: &io::Error) -> bool {
+/// Whether it is our own resources that are wanting: accepting again at once would spin, and an endpoint that
+/// cannot be connected to for this reason has done nothing wrong.
+pub(crate) fn exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL))
 }
 
 /// What every listener's connections go through.
@@ -105,27 +102,39 @@ struct Door {
 }
 
 impl Door {
-    async fn admit(&self, stream: TcpStream) {
-        let open = self.shared.open.fetch_add(1, Ordering::Relaxed);
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let Some(seat) = self.seats.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)) else {
             return;
         };
-        if open >= self.shared.limits.connections {
+        let Ok(place) = self.place(peer) else {
+            return self.shared.meter.shed(Shed::Source);
+        };
+        if self.shared.open.fetch_add(1, Ordering::Relaxed) >= self.shared.limits.connections {
             self.shared.open.fetch_sub(1, Ordering::Relaxed);
-            self.shared.meter.shed();
-            return;
+            return self.shared.meter.shed(Shed::Limit);
         }
-        // Answers are written whole: none is to wait for the acknowledgement of the one before.
-        let _ = stream.set_nodelay(true);
+        sockets::accepted(&stream);
         // Its readiness is the worker's to wait for, so it leaves this thread's runtime.
-        let Ok(arrival) = stream.into_std() else {
+        let Ok(stream) = stream.into_std() else {
             self.shared.open.fetch_sub(1, Ordering::Relaxed);
             return;
         };
         seat.load.fetch_add(1, Ordering::Relaxed);
-        if seat.arrivals.send(arrival).await.is_err() {
+        if seat.arrivals.send(Arrival { stream, peer, place }).await.is_err() {
             seat.load.fetch_sub(1, Ordering::Relaxed);
             self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection's place among those of its source, where they are counted; an error where there is none
+    /// left.
+    fn place(&self, peer: SocketAddr) -> Result<Option<Place>, ()> {
+        match &self.shared.sources {
+            // Behind a trusted proxy there are many sources.
+            Some(sources) if !self.shared.trusts(peer.ip().to_canonical()) => {
+                sources.enter(peer.ip()).map(Some).ok_or(())
+            }
+            Some(_) | None => Ok(None),
         }
     }
 }

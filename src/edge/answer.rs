@@ -86,6 +86,8 @@ pub(crate) struct Telling<'r> {
     pub(crate) request_id: Option<&'r str>,
     /// The version that was chosen.
     pub(crate) decision: Option<&'r Decision>,
+    /// How a version was named that is not on offer.
+    pub(crate) reason: Option<&'r HeaderValue>,
     /// What the table had to say; else the fault's own sentence is the page.
     pub(crate) page: Option<Box<Page>>,
 }
@@ -113,6 +115,9 @@ pub(crate) fn failed(
         mark(fields, decision);
         // `mark` may have asked for a private cache; nobody keeps a page.
         fields.insert(header::CACHE_CONTROL, NO_STORE);
+    }
+    if let Some(reason) = telling.reason {
+        fields.insert(REASON.clone(), reason.clone());
     }
     if rendered.status == StatusCode::METHOD_NOT_ALLOWED {
         fields.insert(header::ALLOW, HeaderValue::from_static(ALLOW));

@@ -46,6 +46,11 @@ impl ClientIo {
     }
 
     fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if self.watch.take_until_close() {
+            // From now on any end but the one that takes this back is a reset, be it that of the process: to
+            // such a client a clean end would make a part of the body look like the whole.
+            let _ = self.stream.borrow().set_zero_linger();
+        }
         match &written {
             Poll::Ready(Ok(bytes)) => self.watch.sent(*bytes),
             Poll::Ready(Err(_)) => {}

@@ -14,8 +14,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::accept::exhausted;
 use super::error::{Failure, Fault, Sent};
 use super::pool::{Load, Slot};
+use super::sockets;
 use super::worker::Worker;
 use crate::routes::Route;
 
@@ -71,6 +73,9 @@ pub(crate) async fn dial(
         Some(Err(failure)) => Some(failure),
         None => None,
     };
+    if let Some(failure) = failed.filter(|failure| failure.fault == Fault::Exhausted) {
+        return Err(failure);
+    }
     let other = worker.balance().choose_other(route, first_id);
     let second = match other {
         Some(other) if *attempts > 0 && worker.account(route).budget.take() => other,
@@ -153,14 +158,14 @@ async fn poll_until<T>(time: Instant, mut future: Pin<&mut impl Future<Output = 
 /// One attempt on one endpoint, which is told how it went.
 async fn attempt(worker: &Worker, slot: Rc<Slot>, limit: Duration) -> Result<Upstream, Failure> {
     let load = Load::on(slot);
-    let mut open = pin!(TcpStream::connect(load.slot().endpoint.address));
+    let mut open = pin!(sockets::connect(load.slot().endpoint.address, worker.limits()));
     let fault = match poll_until(Instant::now() + limit, open.as_mut()).await {
         Some(Ok(stream)) => {
-            // A request's head and a body's last piece are not to wait for an acknowledgement.
-            let _ = stream.set_nodelay(true);
             worker.cells.upstream_opened.add(1);
             return Ok(Upstream { stream, load, reused: false });
         }
+        // That the endpoint was not reached is no word against it.
+        Some(Err(error)) if exhausted(&error) => return Err(Fault::Exhausted.after(Sent::Nothing)),
         Some(Err(error)) => fault(&error),
         None => Fault::ConnectSlow,
     };

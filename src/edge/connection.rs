@@ -13,6 +13,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::client_io::{ClientIo, is_closed};
@@ -108,6 +109,10 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
     let tunnel = watch.tunnel.take();
     // hyper's half is gone with its parts, so that this is the last one.
     let Some(stream) = Rc::into_inner(socket).map(RefCell::into_inner) else { return End::Gone };
+    if matches!(stop, Stop::Hyper(Ok(()))) && watch.take_resets() {
+        // What was written is whole (`ClientIo::wrote`).
+        let _ = SockRef::from(&stream).set_linger(None);
+    }
     match stop {
         Stop::Hyper(Ok(())) => match tunnel {
             Some(tunnel) => End::Tunnel(stream, lead, tunnel),

@@ -39,6 +39,8 @@ pub(crate) enum Verdict {
     Serve(Decision),
     /// Its path lacks a slash at its end.
     AddSlash(Decision),
+    /// It names a version that is not on offer, in the way that the value of `x-synkronic-reason` tells.
+    NoVersion(HeaderValue, Box<Page>),
     /// Nobody serves it; the page tells why.
     Refuse(Fault, Option<Decision>, Box<Page>),
 }
@@ -71,7 +73,7 @@ pub(crate) fn decide(table: &Table, facts: &Facts<'_>) -> Verdict {
         Outcome::Serve(choice) => Verdict::Serve((*choice).into()),
         Outcome::AddSlash(choice) => Verdict::AddSlash((*choice).into()),
         Outcome::NoHost => Verdict::Refuse(Fault::NoHost, None, page()),
-        Outcome::NoVersion { .. } => Verdict::Refuse(Fault::NoVersion, None, page()),
+        Outcome::NoVersion { reason, .. } => Verdict::NoVersion(reason.value(), page()),
         Outcome::Unavailable(choice) => Verdict::Refuse(Fault::Unavailable, Some((*choice).into()), page()),
     }
 }

@@ -59,6 +59,10 @@ pub(crate) enum Fault {
     NoVersion,
     /// Nothing serves the version now.
     Unavailable,
+    /// The version has as many requests in flight as it may have.
+    Overloaded,
+    /// We have no file descriptor, port or memory left for a connection to the endpoint.
+    Exhausted,
     /// What the version speaks is not spoken here.
     Protocol,
     /// The endpoint refused the connection.
@@ -151,6 +155,22 @@ impl Fault {
             Self::Unavailable => {
                 (Us, UNAVAILABLE, Level::INFO, "unavailable", "Nothing serves this version right now.", false)
             }
+            Self::Overloaded => (
+                Us,
+                UNAVAILABLE,
+                Level::INFO,
+                "overloaded",
+                "This version works on as many requests as it may have at once. Try again in a few seconds.",
+                false,
+            ),
+            Self::Exhausted => (
+                Us,
+                UNAVAILABLE,
+                Level::WARN,
+                "exhausted",
+                "This proxy has no room for a further connection. Try again in a few seconds.",
+                false,
+            ),
             Self::Protocol => (
                 Us,
                 BAD_GATEWAY,

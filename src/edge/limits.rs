@@ -32,14 +32,26 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Connections of clients, over all workers; what comes beyond is closed at once.
     pub connections: usize,
+    /// Connections of one source address; `None` does not count them. Trusted proxies are exempt.
+    pub connections_per_source: Option<usize>,
+    /// Requests and tunnels in flight of one version of one Router, over all workers; what comes beyond is
+    /// answered with 503.
+    pub in_flight: u32,
+    /// Bytes to be sent that may wait in the kernel for one connection; `None` leaves it to the kernel.
+    pub unsent: Option<usize>,
+    /// Bytes received that may wait in the kernel for one connection; `None` leaves it to the kernel.
+    pub receive_buffer: Option<usize>,
     /// How long an upstream connection may wait in the pool.
     pub pool_idle: Duration,
     /// Upstream connections that wait, per endpoint and worker.
     pub pool_size: usize,
     /// A request that may not be sent twice takes a pooled connection only if it waited for less than this.
     pub fresh: Duration,
-    /// How long a connection is read on after its last answer, so that the answer is not lost to a reset.
+    /// How long a connection is read on after its last answer without a byte coming, so that the answer is not
+    /// lost to a reset.
     pub linger: Duration,
+    /// The same in all, for a client that goes on sending a body that nobody wants.
+    pub linger_whole: Duration,
     /// Between the call to drain and the first `Connection: close`.
     pub drain_delay: Duration,
     /// What requests in flight and tunnels have from then on.
@@ -62,11 +74,17 @@ impl Default for Limits {
             fields: 100,
             target_bytes: 8 << 10,
             connections: 10_000,
+            connections_per_source: None,
+            // A quarter of the connections: one version that hangs leaves three for the others.
+            in_flight: 2_500,
+            unsent: Some(128 << 10),
+            receive_buffer: Some(256 << 10),
             // Node.js closes idle connections after 5 s, the shortest common keep-alive.
             pool_idle: Duration::from_secs(4),
             pool_size: 64,
             fresh: Duration::from_secs(1),
             linger: Duration::from_secs(2),
+            linger_whole: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }

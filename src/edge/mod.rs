@@ -7,10 +7,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`limits`] | limits and timers, with their defaults |
-//! | `accept`, `worker`, `drain` | listeners, threads, the end of their life |
+//! | `accept`, `sources`, `sockets` | listeners, who is let in, how sockets are set up |
+//! | `worker`, `drain` | threads, the end of their life |
 //! | `connection`, `client_io`, `park`, `watch` | a client's connection, and who waits for what on it |
 //! | `request` | the life of a request, phase by phase |
-//! | `decide`, `answer`, `ids` | what the table says, what the client is told |
+//! | `decide`, `answer`, `cookies`, `ids` | what the table says, what the client is told |
 //! | `connect`, `pool`, `balance`, `retry` | endpoints: which one, over which connection, how often |
 //! | `upstream`, `upload`, `relay`, `tunnel` | bytes both ways |
 //! | `error` | what can go wrong, and the one table of what follows |
@@ -41,6 +42,7 @@ mod client_io;
 mod clock;
 mod connect;
 mod connection;
+mod cookies;
 mod decide;
 mod drain;
 mod error;
@@ -53,6 +55,8 @@ mod record;
 mod relay;
 mod request;
 mod retry;
+mod sockets;
+mod sources;
 mod tunnel;
 mod upload;
 mod upstream;
@@ -67,6 +71,7 @@ use accept::Seat;
 use chance::Chance;
 use drain::Stage;
 use log::Log;
+use sources::Sources;
 use worker::{Shared, Worker};
 
 /// Connections on their way from the acceptor to one worker.
@@ -83,6 +88,8 @@ pub struct Config {
     pub limits: Limits,
     /// Peers whose forwarding fields are believed.
     pub trusted: Vec<IpNet>,
+    /// Whether a version's cookies stay with the host that set them.
+    pub confine_cookies: bool,
     /// Where the access log goes.
     pub access_log: AccessLog,
 }
@@ -94,6 +101,7 @@ impl Default for Config {
             workers: 0,
             limits: Limits::default(),
             trusted: Vec::new(),
+            confine_cookies: false,
             access_log: AccessLog::Off,
         }
     }
@@ -123,7 +131,7 @@ impl Edge {
         raise_open_files();
         let mut listeners = Vec::with_capacity(config.listen.len());
         for address in &config.listen {
-            let bound = accept::bind(*address);
+            let bound = sockets::listen(*address, &config.limits);
             listeners.push(bound.map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
             })?);
@@ -237,10 +245,12 @@ fn shared(config: &Config, table: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> io:
         limits: config.limits.clone(),
         terms,
         trusted: config.trusted.clone(),
+        confine_cookies: config.confine_cookies,
         table,
         meter,
         log: Log::open(&config.access_log)?,
         open: AtomicUsize::new(0),
+        sources: config.limits.connections_per_source.map(Sources::new),
     })
 }
 

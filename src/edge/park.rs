@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
+use super::clock::millis;
 use super::error::Fault;
 use super::watch::{Order, Phase};
 use super::worker::Guest;
@@ -69,6 +70,7 @@ pub(crate) fn say_late(guest: &Guest, stream: &TcpStream) {
 pub(crate) async fn linger(guest: &Guest, mut stream: TcpStream) {
     let (worker, watch) = (&guest.worker, &guest.watch);
     watch.enter(Phase::Linger, worker.limits().linger);
+    let end = worker.now().saturating_add(millis(worker.limits().linger_whole));
     if poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await.is_err() {
         return;
     }
@@ -83,9 +85,10 @@ pub(crate) async fn linger(guest: &Guest, mut stream: TcpStream) {
             }
             let read = worker.buffers.with_scratch(|scratch| stream.try_read(scratch));
             match read {
-                Ok(1..) => {}
+                // A client that still sends has perhaps not looked for its answer yet.
+                Ok(1..) if worker.now() < end => watch.touch(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(1..) | Ok(0) | Err(_) => return Poll::Ready(()),
             }
         }
     })

@@ -57,8 +57,15 @@ impl Record {
         })
     }
 
-    /// The version is found: its requests in flight are one more.
-    pub(crate) fn found(&mut self, route: &Arc<Route>, reason: &HeaderValue) {
+    /// A version was named that is not on offer.
+    pub(crate) fn named(&mut self, reason: &HeaderValue) {
+        if let Some(entry) = &mut self.entry {
+            entry.reason = String::from_utf8_lossy(reason.as_bytes()).into_owned();
+        }
+    }
+
+    /// The version is found: its requests in flight are one more. Tells how many there were before.
+    pub(crate) fn found(&mut self, route: &Arc<Route>, reason: &HeaderValue) -> u32 {
         if let Some(entry) = &mut self.entry {
             entry.router = format!("{}/{}", route.namespace, route.router);
             entry.version = route.version.to_string();
@@ -67,8 +74,8 @@ impl Record {
         let account = self.worker.account(route);
         account.budget.request();
         self.account = Some(account);
-        route.in_flight.fetch_add(1, Ordering::Relaxed);
         self.route = Some(Arc::clone(route));
+        route.in_flight.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The answer has this status.

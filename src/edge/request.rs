@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 
 use super::answer::{self, Telling};
 use super::connect::{Upstream, Wish, choose, dial, pooled};
+use super::cookies::confine;
 use super::decide::{Decision, Verdict, decide};
 use super::error::{Failure, Fault, Sent};
 use super::ids::RequestId;
@@ -51,12 +52,20 @@ pub(crate) async fn serve(
     let result = exchange(&worker, &watch, &mut record, &plan, &mut parts.headers, body).await;
     worker.buffers.give_head(plan.head);
     match result {
-        Ok((head, exchange)) => Ok(respond(record, head, exchange, parts.headers, &plan.rest)),
+        Ok((head, exchange)) => {
+            // hyper knows no other way to end such a body for HTTP/1.0.
+            let unknown = matches!(head.body, ResponseBody::Chunked | ResponseBody::UntilClose);
+            if parts.version == Version::HTTP_10 && unknown {
+                watch.ends_by_close();
+            }
+            Ok(respond(record, head, exchange, parts.headers, &plan.rest))
+        }
         Err(failure) => {
             let telling = Telling {
                 headers: &parts.headers,
                 request_id: Some(plan.rest.request_id.as_str()),
                 decision: Some(&plan.rest.decision),
+                reason: None,
                 page: None,
             };
             refuse(record, failure.fault, telling)
@@ -87,6 +96,8 @@ struct Rest {
     request_id: RequestId<'static>,
     /// In path mode: what the client calls this place.
     mount: Option<Box<Mount>>,
+    /// Where cookies stay with their host: that host.
+    cookie_host: Option<Box<str>>,
     patience: Patience,
 }
 
@@ -98,7 +109,8 @@ struct Mount {
 
 /// Guard, facts, find, and the upstream head.
 fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record>) -> Prepared {
-    let telling = Telling { headers: &parts.headers, request_id: None, decision: None, page: None };
+    let telling =
+        Telling { headers: &parts.headers, request_id: None, decision: None, reason: None, page: None };
     let admitted = match examine(parts, &worker.shared.terms) {
         Ok(Admission::Route(admitted)) => admitted,
         Ok(Admission::OurOptions) => {
@@ -116,26 +128,45 @@ fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record
     if let Some(entry) = &mut record.entry {
         entry.client = Some(client);
     }
-    let (fault, decision, page) = match find(worker, client, parts, &admitted) {
+    let (mut reason, mut page) = (None, None);
+    let (fault, decision) = match find(worker, client, parts, &admitted) {
         Verdict::AddSlash(decision) => {
             record.found(&decision.route, &decision.reason);
             let response = answer::add_slash(record, &decision, &admitted.path, admitted.query);
             return Prepared::Answer(Ok(response));
         }
-        Verdict::Refuse(fault, decision, page) => (fault, decision, Some(page)),
-        Verdict::Serve(decision) if decision.route.protocol == Protocol::H2c => {
-            (Fault::Protocol, Some(decision), None)
+        Verdict::NoVersion(named_by, said) => {
+            record.named(&named_by);
+            (reason, page) = (Some(named_by), Some(said));
+            (Fault::NoVersion, None)
+        }
+        Verdict::Refuse(fault, decision, said) => {
+            page = Some(said);
+            if let Some(decision) = &decision {
+                record.found(&decision.route, &decision.reason);
+            }
+            (fault, decision)
         }
         Verdict::Serve(decision) => {
-            record.found(&decision.route, &decision.reason);
-            return Prepared::Send(record, plan(worker, watch, parts, &admitted, &id, decision));
+            let in_flight = record.found(&decision.route, &decision.reason);
+            match hindrance(worker, &decision, in_flight) {
+                None => return Prepared::Send(record, plan(worker, watch, parts, &admitted, &id, decision)),
+                Some(fault) => (fault, Some(decision)),
+            }
         }
     };
-    if let Some(decision) = &decision {
-        record.found(&decision.route, &decision.reason);
-    }
-    let telling = Telling { request_id: Some(id.as_str()), decision: decision.as_ref(), page, ..telling };
+    let (request_id, decision, reason) = (Some(id.as_str()), decision.as_ref(), reason.as_ref());
+    let telling = Telling { request_id, decision, reason, page, ..telling };
     Prepared::Answer(refuse(record, fault, telling))
+}
+
+/// What keeps a version from serving a request although it has endpoints; `in_flight`: those before this one.
+fn hindrance(worker: &Worker, decision: &Decision, in_flight: u32) -> Option<Fault> {
+    if decision.route.protocol == Protocol::H2c {
+        return Some(Fault::Protocol);
+    }
+    // A version that hangs must not hold every connection there is.
+    (in_flight >= worker.limits().in_flight).then_some(Fault::Overloaded)
 }
 
 /// The client's address: the peer's, or, behind trusted proxies, as they tell it.
@@ -201,7 +232,13 @@ fn plan(
         body: admitted.body,
         repeatable: admitted.body.is_empty() && idempotent(&parts.method),
         asked: Asked { head: parts.method == Method::HEAD, websocket: admitted.websocket },
-        rest: Rest { decision, request_id: id.owned(), mount, patience },
+        rest: Rest {
+            decision,
+            request_id: id.owned(),
+            mount,
+            cookie_host: worker.shared.confine_cookies.then(|| (*admitted.host).into()),
+            patience,
+        },
     }
 }
 
@@ -264,6 +301,9 @@ fn respond(
     {
         let scheme = record.worker.shared.terms.scheme;
         prefix.give_back(&mut fields, &Origin { scheme, host: &mount.host, port: mount.port });
+    }
+    if let Some(host) = &rest.cookie_host {
+        confine(&mut fields, host);
     }
     answer::mark(&mut fields, &rest.decision);
     answer::sign(&mut fields, &record.worker);

@@ -34,6 +34,9 @@ pub(crate) fn may_repeat(failure: Failure, repeatable: bool) -> bool {
         | Fault::NoHost
         | Fault::NoVersion
         | Fault::Unavailable
+        | Fault::Overloaded
+        // Who has nothing left must not spend more.
+        | Fault::Exhausted
         | Fault::Protocol
         | Fault::Malformed
         | Fault::Truncated

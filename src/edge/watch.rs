@@ -116,6 +116,11 @@ pub(crate) struct Watch {
     probe: Cell<bool>,
     /// Whether the client has closed its side.
     ended: Cell<bool>,
+    /// Whether only the connection's end tells the client that a body is whole (HTTP/1.0), which the socket has
+    /// not been told yet.
+    until_close: Cell<bool>,
+    /// Whether the socket's end is a reset until that is taken back.
+    resets: Cell<bool>,
     /// The upstream half of an upgrade, from the 101 until the connection's task takes it.
     pub(crate) tunnel: RefCell<Option<Box<Tunnel>>>,
 }
@@ -136,6 +141,8 @@ impl Watch {
             flushed: Cell::new(true),
             probe: Cell::new(false),
             ended: Cell::new(false),
+            until_close: Cell::new(false),
+            resets: Cell::new(false),
             tunnel: RefCell::new(None),
         })
     }
@@ -252,6 +259,25 @@ impl Watch {
     /// Whether the client has closed its side.
     pub(crate) fn ended(&self) -> bool {
         self.ended.get()
+    }
+
+    /// The body that follows is whole when the connection ends, for all that the client knows.
+    pub(crate) fn ends_by_close(&self) {
+        self.until_close.set(true);
+    }
+
+    /// Whether the socket is to be told so; said once.
+    pub(crate) fn take_until_close(&self) -> bool {
+        let told = self.until_close.replace(false);
+        if told {
+            self.resets.set(true);
+        }
+        told
+    }
+
+    /// Whether the socket is to be told that all is well; said once.
+    pub(crate) fn take_resets(&self) -> bool {
+        self.resets.replace(false)
     }
 
     /// The client owes its body from now on; `length` says whether its length is known, as only then is slow

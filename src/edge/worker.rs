@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +30,7 @@ use super::limits::Limits;
 use super::log::{Entry, Log};
 use super::pool::{Slot, Slots};
 use super::retry::Budget;
+use super::sources::{Place, Sources};
 use super::watch::{Phase, Watch};
 use crate::meter::{Meter, RouteCells, WorkerCells};
 use crate::routes::{Route, Table};
@@ -46,11 +47,14 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) terms: Terms,
     pub(crate) trusted: Vec<IpNet>,
+    pub(crate) confine_cookies: bool,
     pub(crate) table: Arc<ArcSwap<Table>>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) log: Option<Log>,
     /// Connections of clients, of all workers.
     pub(crate) open: AtomicUsize,
+    /// The same by source, where that is limited.
+    pub(crate) sources: Option<Arc<Sources>>,
 }
 
 impl Shared {
@@ -61,7 +65,12 @@ impl Shared {
 }
 
 /// A connection on its way to a worker.
-pub(crate) type Arrival = std::net::TcpStream;
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) place: Option<Place>,
+}
 
 /// One worker.
 pub(crate) struct Worker {
@@ -211,19 +220,15 @@ impl Worker {
 
     /// Takes in a connection; counted by the acceptor already.
     fn welcome(self: &Rc<Self>, arrival: Arrival) {
-        let seat = self.seat(&arrival);
-        match (seat, TcpStream::from_std(arrival)) {
-            (Some(guest), Ok(stream)) => {
-                // Owned by this worker's runtime, which drops it when the worker ends.
-                tokio::task::spawn_local(connection::serve(guest, stream));
-            }
-            (Some(guest), Err(_)) => drop(guest),
-            (None, _) => self.left(),
+        let Arrival { stream, peer, place } = arrival;
+        let guest = self.seat(peer, place);
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            // Owned by this worker's runtime, which drops it when the worker ends.
+            tokio::task::spawn_local(connection::serve(guest, stream));
         }
     }
 
-    fn seat(self: &Rc<Self>, arrival: &Arrival) -> Option<Guest> {
-        let peer = arrival.peer_addr().ok()?;
+    fn seat(self: &Rc<Self>, peer: SocketAddr, place: Option<Place>) -> Guest {
         let trusted = self.shared.trusts(peer.ip().to_canonical());
         let watch = Watch::new(peer, trusted, self.limits());
         let mut guests = self.guests.borrow_mut();
@@ -234,7 +239,7 @@ impl Worker {
         }
         self.cells.connections.add(1);
         self.cells.connections_total.add(1);
-        Some(Guest { worker: Rc::clone(self), watch, seat })
+        Guest { worker: Rc::clone(self), watch, seat, _place: place }
     }
 
     /// Counts and logs what was answered without there having been a request: its head never was one.
@@ -310,6 +315,7 @@ pub(crate) struct Guest {
     pub(crate) worker: Rc<Worker>,
     pub(crate) watch: Rc<Watch>,
     seat: usize,
+    _place: Option<Place>,
 }
 
 impl Drop for Guest {

@@ -179,6 +179,10 @@ impl RouteCells {
         for (bucket, cell) in sum.buckets.iter_mut().zip(self.buckets.iter().chain([&self.beyond])) {
             *bucket += cell.get();
         }
+        // The same number for all workers.
+        let in_flight =
+            self.alive.as_ref().and_then(Weak::upgrade).map(|count| count.load(Ordering::Relaxed));
+        sum.in_flight = in_flight.or(sum.in_flight);
         sum.micros += self.micros.get();
         sum.received += self.received.get();
         sum.sent += self.sent.get();
@@ -193,4 +197,6 @@ pub(super) struct RouteSum {
     pub(super) micros: u64,
     pub(super) received: u64,
     pub(super) sent: u64,
+    /// Requests in flight; of a version only.
+    pub(super) in_flight: Option<u32>,
 }

@@ -8,4 +8,4 @@ mod cells;
 mod scrape;
 
 pub use cells::{RouteCells, WorkerCells};
-pub use scrape::Meter;
+pub use scrape::{Meter, Shed};

@@ -16,11 +16,22 @@ const SHORT: [f64; 16] = [
     1.0, 10.0,
 ];
 
+/// Why a connection was closed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// There were too many of all.
+    Limit,
+    /// There were too many of its source.
+    Source,
+}
+
 /// The process's numbers.
 #[derive(Debug)]
 pub struct Meter {
     workers: Mutex<Vec<Arc<WorkerCells>>>,
-    shed: AtomicU64,
+    shed_limit: AtomicU64,
+    shed_source: AtomicU64,
+    accept_failures: AtomicU64,
     generation: AtomicU64,
     swaps: prometheus::Histogram,
     propagation: prometheus::Histogram,
@@ -45,7 +56,9 @@ impl Meter {
         registry.register(Box::new(propagation.clone()))?;
         Ok(Self {
             workers: Mutex::default(),
-            shed: AtomicU64::new(0),
+            shed_limit: AtomicU64::new(0),
+            shed_source: AtomicU64::new(0),
+            accept_failures: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             swaps,
             propagation,
@@ -62,8 +75,17 @@ impl Meter {
     }
 
     /// A connection came beyond the limit and was closed.
-    pub fn shed(&self) {
-        self.shed.fetch_add(1, Ordering::Relaxed);
+    pub fn shed(&self, why: Shed) {
+        let count = match why {
+            Shed::Limit => &self.shed_limit,
+            Shed::Source => &self.shed_source,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// No connection could be accepted for want of resources.
+    pub fn accept_failed(&self) {
+        self.accept_failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A table was swapped in.
@@ -84,11 +106,19 @@ impl Meter {
         let mut families = request_families(&workers);
         families.extend(worker_families(&workers));
         families.push(faults(&workers));
-        let shed = self.shed.load(Ordering::Relaxed);
+        let now = |count: &AtomicU64| count.load(Ordering::Relaxed);
         families.push(counter(
             "synkronic_edge_connections_shed_total",
-            "Connections closed at once because there were too many.",
-            vec![(vec![], shed)],
+            "Connections closed at once because there were too many, in all or of their source.",
+            vec![
+                (vec![("limit", "all")], now(&self.shed_limit)),
+                (vec![("limit", "source")], now(&self.shed_source)),
+            ],
+        ));
+        families.push(counter(
+            "synkronic_edge_accept_failures_total",
+            "How often no connection could be accepted for want of file descriptors or memory.",
+            vec![(vec![], now(&self.accept_failures))],
         ));
         families.push(gauge(
             "synkronic_table_generation",
@@ -111,7 +141,7 @@ fn request_families(workers: &[Arc<WorkerCells>]) -> Vec<MetricFamily> {
         cells.add_to(sums.entry((cells.router.clone(), cells.version.clone())).or_default());
     }
     let (mut requests, mut received, mut sent) = (Vec::new(), Vec::new(), Vec::new());
-    let mut durations = Vec::new();
+    let (mut durations, mut in_flight) = (Vec::new(), Vec::new());
     for ((router, version), sum) in &sums {
         let labels = vec![("router", router.as_str()), ("version", version.as_str())];
         for (code, count) in &sum.codes {
@@ -119,12 +149,25 @@ fn request_families(workers: &[Arc<WorkerCells>]) -> Vec<MetricFamily> {
             labels.push(("code", code));
             requests.push((labels, *count));
         }
+        if let Some(count) = sum.in_flight {
+            let mut metric = Metric::from_label(pairs(&labels));
+            let mut told = Gauge::default();
+            told.set_value(count.into());
+            metric.set_gauge(told);
+            in_flight.push(metric);
+        }
         received.push((labels.clone(), sum.received));
         sent.push((labels.clone(), sum.sent));
         durations.push(histogram(&labels, sum));
     }
     vec![
         counter("synkronic_edge_requests_total", "Requests answered, by version and status.", requests),
+        family(
+            "synkronic_edge_requests_in_flight",
+            "Requests and WebSockets of a version that have not ended.",
+            MetricType::GAUGE,
+            in_flight,
+        ),
         counter("synkronic_edge_request_body_bytes_total", "Bytes of request bodies.", received),
         counter("synkronic_edge_response_body_bytes_total", "Bytes of response bodies.", sent),
         family(
@@ -247,7 +290,7 @@ mod tests {
     #[test]
     fn workers_are_added_up_and_versions_go() {
         let meter = Meter::new().unwrap();
-        let alive = Arc::new(AtomicU32::new(0));
+        let alive = Arc::new(AtomicU32::new(3));
         let workers = [meter.worker(), meter.worker()];
         for worker in &workers {
             let cells = worker.route("shop/shop".into(), "version-2".into(), Arc::downgrade(&alive));
@@ -268,6 +311,7 @@ mod tests {
             r#"synkronic_edge_request_duration_seconds_bucket{router="shop/shop",version="version-2",le="+Inf"} 4"#,
             r#"synkronic_edge_faults_total{side="upstream",fault="reset"} 2"#,
             "synkronic_edge_connections 2",
+            r#"synkronic_edge_requests_in_flight{router="shop/shop",version="version-2"} 3"#,
             "synkronic_table_generation 7",
             "synkronic_table_swap_seconds_count 1",
         ] {

@@ -129,7 +129,7 @@ fn connections_beyond_the_limit_are_closed_and_those_there_stay() {
         client.response();
     }
     assert!(rig.client().is_ended());
-    assert_eq!(rig.metric("synkronic_edge_connections_shed_total"), 1.0);
+    assert_eq!(rig.metric(r#"synkronic_edge_connections_shed_total{limit="all"}"#), 1.0);
     for client in &mut clients {
         client.send(get("/"));
         assert_eq!(client.response().status, 200);

@@ -13,6 +13,8 @@ mod aside;
 mod bodies;
 mod faults;
 mod life;
+mod limits;
 mod plain;
 mod tunnels;
+mod upstreams;
 mod versions;

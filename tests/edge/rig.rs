@@ -150,7 +150,7 @@ impl Client {
         }
     }
 
-    fn fill(&mut self) -> io::Result<usize> {
+    pub fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 64 << 10];
         let count = self.stream.read(&mut piece)?;
         self.unread.extend_from_slice(&piece[..count]);

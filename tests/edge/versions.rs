@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use synkronic::edge::{Config, Edge};
+use synkronic::edge::{Config, Edge, Limits};
 use synkronic::meter::Meter;
 
 use super::rig::{Request, Response, Rig, Upstream};
@@ -99,14 +99,55 @@ fn under_a_path_the_application_knows_nothing_of_it() {
 fn a_version_that_is_not_on_offer_is_a_404_and_never_another_version() {
     let upstream = Upstream::echo();
     let rig = rig(&upstream, Config::default());
-    for response in [
-        ask(&rig, "version-9.shop.example.com", "/", ""),
-        ask(&rig, "shop.example.com", "/", "X-Synkronic-Version: version-9\r\n"),
+    for (response, reason) in [
+        (ask(&rig, "version-9.shop.example.com", "/", ""), "subdomain"),
+        (ask(&rig, "shop.example.com", "/", "X-Synkronic-Version: version-9\r\n"), "header"),
     ] {
         assert_eq!(response.status, 404);
         assert!(response.text().contains("version-9"), "{}", response.text());
+        // How it was named is told; no version is.
+        assert_eq!(told(&response), (None, Some(reason.to_owned())));
     }
     assert_eq!(upstream.requests(), 0);
+}
+
+#[test]
+fn cookies_stay_with_their_host_where_that_is_wanted() {
+    let upstream = Upstream::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: a=1; Domain=shop.example.com; Path=/\r\n\
+          Set-Cookie: b=2; domain=.example.com\r\nSet-Cookie: c=3\r\n\r\n"
+            .to_vec()
+    });
+    let host = "version-2.shop.example.com";
+    let loose = rig(&upstream, Config::default());
+    let told = ask(&loose, host, "/", "").field("set-cookie");
+    assert_eq!(told.as_deref(), Some("a=1; Domain=shop.example.com; Path=/, b=2; domain=.example.com, c=3"));
+    let strict = rig(&upstream, Config { confine_cookies: true, ..Config::default() });
+    assert_eq!(ask(&strict, host, "/", "").field("set-cookie").as_deref(), Some("a=1; Path=/, b=2, c=3"));
+    let told = ask(&strict, "shop.example.com", "/", "").field("set-cookie");
+    assert_eq!(told.as_deref(), Some("a=1; Domain=shop.example.com; Path=/, b=2, c=3"));
+    let told = ask(&strict, "shop.example.com", "/version-2/", "").field("set-cookie");
+    assert_eq!(told.as_deref(), Some("a=1; Domain=shop.example.com; Path=/version-2/, b=2, c=3"));
+}
+
+#[test]
+fn heads_that_hyper_refuses_are_counted_by_what_it_answered() {
+    let upstream = Upstream::echo();
+    let limits = Limits { head_bytes: 128 << 10, ..Limits::default() };
+    let rig = rig(&upstream, Config { limits, ..Config::default() });
+    for (request, status, fault) in [
+        (format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(70_000)), 414, "target_too_long"),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "a".repeat(140_000)), 431, "head_too_large"),
+        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n".to_owned(), 400, "head"),
+    ] {
+        let response = rig.ask(request);
+        assert_eq!((response.status, response.closed), (status, true));
+        let code = format!(r#"synkronic_edge_requests_total{{router="",version="",code="{status}"}}"#);
+        rig.await_metric(&code, |n| n == 1.0);
+        rig.await_metric(&format!(r#"synkronic_edge_faults_total{{side="client",fault="{fault}"}}"#), |n| {
+            n == 1.0
+        });
+    }
 }
 
 #[test]
