@@ -265,7 +265,8 @@ async fn exchange(
         record.attempted(&upstream);
         let (endpoint, reused) = (upstream.load.slot().endpoint.id, upstream.reused);
         let mut exchange = Exchange::new(upstream, worker.buffers.take(), upload.take());
-        let asked = exchange.ask(&plan.head, plan.asked, fields, watch, plan.rest.patience).await;
+        let asked =
+            exchange.ask(&plan.head, plan.asked, fields, &worker.memo, watch, plan.rest.patience).await;
         let failure = match asked {
             Ok(head) => return Ok((head, exchange)),
             Err(failure) => failure,

@@ -3,6 +3,7 @@
 //! Sending and reading go on side by side, in the request's own task: an upstream may answer before it has
 //! read the body. It tries nothing twice, and closes what went wrong by dropping it.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use super::error::{Failure, Fault, Sent};
 use super::upload::{Stopped, Upload, poll_head};
 use super::watch::{Order, Phase, Watch};
 use super::worker::Worker;
+use crate::wire::memo::Memo;
 use crate::wire::response::{Asked, Head, Parser, Progress, ResponseFault};
 
 /// A request being sent, and its response's head awaited.
@@ -52,6 +54,7 @@ impl Exchange {
         mut head: &[u8],
         asked: Asked,
         fields: &mut HeaderMap,
+        memo: &RefCell<Memo>,
         watch: &Watch,
         patience: Patience,
     ) -> Result<Head, Failure> {
@@ -63,7 +66,7 @@ impl Exchange {
                 sent = true;
                 watch.enter(Phase::Response, patience.response);
             }
-            let response = self.poll_head(cx, &mut parser, fields, watch);
+            let response = self.poll_head(cx, &mut parser, fields, memo, watch);
             if response.is_ready() && !head.is_empty() {
                 // An answer to half a head: what it answers is not worth finishing.
                 self.refused = true;
@@ -102,6 +105,7 @@ impl Exchange {
         cx: &mut Context<'_>,
         parser: &mut Parser,
         fields: &mut HeaderMap,
+        memo: &RefCell<Memo>,
         watch: &Watch,
     ) -> Poll<Result<Head, Failure>> {
         loop {
@@ -115,7 +119,7 @@ impl Exchange {
                 }
                 Ok(0) | Err(_) => return Poll::Ready(Err(Fault::Malformed.after(Sent::Answer))),
             }
-            match parser.parse(&self.buffer, fields) {
+            match parser.parse(&self.buffer, fields, &mut memo.borrow_mut()) {
                 Ok(Progress::Complete(head)) => return Poll::Ready(Ok(head)),
                 Ok(Progress::Partial) => self.buffer.reserve(1024),
                 Err(ResponseFault::Upgrade) => return Poll::Ready(Err(Fault::Switched.after(Sent::Answer))),

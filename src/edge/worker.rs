@@ -35,6 +35,7 @@ use super::watch::{Phase, Watch};
 use crate::meter::{Meter, RouteCells, WorkerCells};
 use crate::routes::{Route, Table};
 use crate::wire::guard::Terms;
+use crate::wire::memo::Memo;
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -81,6 +82,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: Buffers,
     pub(crate) http1: http1::Builder,
     pub(crate) voice: Voice,
+    /// What upstreams repeat in their answers.
+    pub(crate) memo: RefCell<Memo>,
     /// Our member of a response's `Via`.
     pub(crate) via: HeaderValue,
     /// For the requests that find no version.
@@ -157,6 +160,7 @@ impl Worker {
             buffers: Buffers::default(),
             http1,
             voice: Voice::default(),
+            memo: RefCell::default(),
             unmatched,
             clock: Clock::new(),
             tick: Cell::new(0),

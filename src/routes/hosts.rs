@@ -69,7 +69,9 @@ impl Hosts {
 
     /// What a host leads to.
     pub(super) fn read<'t>(&'t self, host: &'t str) -> Option<Reading<'t>> {
-        if let Some(router) = self.exact.get(host) {
+        if self.lengths.has(host.len())
+            && let Some(router) = self.exact.get(host)
+        {
             return Some(Reading { router, version: None });
         }
         if self.wildcard.len() > 0
@@ -83,9 +85,11 @@ impl Hosts {
 
     /// The host as `<before>{version}<between>{host}`; of several readings that with the longest host.
     fn version_host<'t>(&'t self, host: &'t str) -> Option<Reading<'t>> {
-        let ends = host.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'.' | b'-'));
-        ends.filter(|(at, _)| self.lengths.has(host.len() - at - 1)).find_map(|(at, _)| {
-            let (name, held) = host.split_at_checked(at + 1)?;
+        self.lengths.below(host.len()).find_map(|length| {
+            let (name, held) = host.split_at_checked(host.len() - length)?;
+            if !name.ends_with(['.', '-']) {
+                return None;
+            }
             let router = self.exact.get(held)?;
             let version = router.plan.version_of_host(name)?;
             Some(Reading { router, version: Some(version) })
@@ -111,6 +115,28 @@ impl Lengths {
         self.held.get(length / 64).is_some_and(|word| word >> (length % 64) & 1 == 1)
     }
 
+    /// The lengths below this one, the longest first.
+    fn below(&self, length: usize) -> impl Iterator<Item = usize> {
+        let mut place = length / 64;
+        // Hosts have 253 characters at most, and who asks may ask with more.
+        let mut left = match self.held.get(place) {
+            Some(word) => word & ((1 << (length % 64)) - 1),
+            None => {
+                place = self.held.len();
+                0
+            }
+        };
+        std::iter::from_fn(move || {
+            while left == 0 {
+                place = place.checked_sub(1)?;
+                left = *self.held.get(place)?;
+            }
+            let highest = 63 - left.leading_zeros() as usize;
+            left ^= 1 << highest;
+            Some(place * 64 + highest)
+        })
+    }
+
     fn add(&mut self, length: usize) {
         self.change(length, |count| count.saturating_add(1));
     }
@@ -124,6 +150,22 @@ impl Lengths {
             *count = to(*count);
             let bit = 1 << (length % 64);
             *word = if *count > 0 { *word | bit } else { *word & !bit };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_told_from_the_longest_down() {
+        let held = [1, 2, 63, 64, 65, 127, 128, 200, 253];
+        let mut lengths = Lengths::default();
+        held.iter().for_each(|length| lengths.add(*length));
+        for below in 0..300 {
+            let expected: Vec<usize> = held.iter().rev().copied().filter(|length| *length < below).collect();
+            assert_eq!(lengths.below(below).collect::<Vec<_>>(), expected, "below {below}");
         }
     }
 }

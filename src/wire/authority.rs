@@ -27,10 +27,11 @@ impl<'a> Authority<'a> {
             let (address, after) = rest.split_once(']')?;
             return Some(Self { host: ipv6(text, address)?, port: port_after(after)? });
         }
-        match memchr::memchr(b':', text.as_bytes()) {
+        // A port has five digits at most; a colon before that is in no name.
+        match text.bytes().rev().take(6).position(|b| b == b':') {
             None => Some(Self { host: name(text)?, port: None }),
-            Some(colon) => {
-                let (host, after) = text.split_at_checked(colon)?;
+            Some(behind) => {
+                let (host, after) = text.split_at_checked(text.len() - behind - 1)?;
                 Some(Self { host: name(host)?, port: port_after(after)? })
             }
         }
@@ -57,37 +58,41 @@ fn name(text: &str) -> Option<Cow<'_, str>> {
     if text.len() > 253 {
         return None;
     }
-    let mut kinds = 0;
-    let mut last = text.as_bytes();
-    let mut from = 0;
-    for (at, b) in text.bytes().enumerate() {
-        kinds |= kind(b);
-        if b == b'.' {
-            if !is_label(text.as_bytes().get(from..at)?) {
-                return None;
-            }
-            from = at + 1;
-            last = text.as_bytes().get(from..)?;
-        }
+    let (mut kinds, mut clashes, mut before) = (0, 0, DOT);
+    for b in text.bytes() {
+        let kind = kind(b);
+        kinds |= kind;
+        clashes |= (kind >> NOT_BEHIND) & before;
+        before = kind & (DOT | HYPHEN);
     }
-    if kinds & ODD != 0 || !is_label(last) {
+    // A label begins and ends with a letter or digit.
+    if kinds & ODD != 0 || clashes != 0 || before != 0 {
+        return None;
+    }
+    if text.len() > LONGEST_LABEL && text.split('.').any(|label| label.len() > LONGEST_LABEL) {
         return None;
     }
     // A last label of digits makes it an address (WHATWG URL, "ends in a number"), or nothing.
-    if last.iter().all(u8::is_ascii_digit) && text.parse::<Ipv4Addr>().is_err() {
-        return None;
+    if text.ends_with(|last: char| last.is_ascii_digit()) {
+        let last = text.rsplit('.').next().unwrap_or_default();
+        if last.bytes().all(|b| b.is_ascii_digit()) && text.parse::<Ipv4Addr>().is_err() {
+            return None;
+        }
     }
     Some(if kinds & UPPER != 0 { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
 }
 
-fn is_label(label: &[u8]) -> bool {
-    matches!(label, [first, .., last] if *first != b'-' && *last != b'-' && label.len() <= 63)
-        || matches!(label, [only] if *only != b'-')
-}
+/// RFC 1035 2.3.4.
+const LONGEST_LABEL: usize = 63;
 
-const UPPER: u8 = 1;
+/// What a byte of a name is: the lowest two bits, none for letters and digits.
+const DOT: u8 = 1;
+const HYPHEN: u8 = 2;
+/// So much higher stands what it may not follow.
+const NOT_BEHIND: u8 = 2;
+const UPPER: u8 = 0x40;
 /// Not in a name.
-const ODD: u8 = 2;
+const ODD: u8 = 0x80;
 
 const KINDS: [u8; 256] = {
     let mut kinds = [ODD; 256];
@@ -95,7 +100,9 @@ const KINDS: [u8; 256] = {
     #[allow(clippy::indexing_slicing, reason = "evaluated while compiling, bounds included")]
     while b < 128 {
         kinds[b as usize] = match b {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' => 0,
+            b'a'..=b'z' | b'0'..=b'9' => 0,
+            b'.' => DOT | (DOT | HYPHEN) << NOT_BEHIND,
+            b'-' => HYPHEN | DOT << NOT_BEHIND,
             b'A'..=b'Z' => UPPER,
             _ => ODD,
         };

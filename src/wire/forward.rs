@@ -104,6 +104,8 @@ fn write_ours(out: &mut Vec<u8>, peer: &Peer<'_>, host: &str, port: Option<u16>,
         Scheme::Https => b"\r\nx-forwarded-proto: https\r\nx-forwarded-host: ",
     });
     write_host(out, host, port);
+    // The port of the client's URL. The listener's own (nginx's `$server_port`) is wrong behind a Service that maps 80 to
+    // 8080: applications that build links from it would lead clients to a port that is not open.
     out.extend_from_slice(b"\r\nx-forwarded-port: ");
     out.extend_from_slice(itoa::Buffer::new().format(port.unwrap_or(peer.scheme.default_port())).as_bytes());
     if let Some(prefix) = prefix {

@@ -1,11 +1,9 @@
 //! A response head cut into its lines. Syntax only: what the lines say is `response`'s matter.
 //!
-//! httparse does this too, in four times the instructions: it tells each byte of names and values, which the
-//! `http` crate then tells again. Here lines and colons are found, and whoever takes a name or a value checks
-//! it as it becomes a `HeaderName` or `HeaderValue`. A bare LF ends a line, as in RFC 9112 2.2; folded lines
-//! begin with a blank, which no name does.
-
-use std::ops::Range;
+//! httparse does this too, and tells each byte of names and values, which the `http` crate then tells again. Here eight
+//! bytes at a time are asked for control characters: in a sound head there are none but the ends of its lines, and
+//! now and then a tab. Whoever takes a name or a value checks the rest as it becomes a `HeaderName` or `HeaderValue`. A
+//! bare LF ends a line, as in RFC 9112 2.2; folded lines begin with a blank, which no name does.
 
 use http::header::HeaderName;
 use http::{StatusCode, Version};
@@ -15,7 +13,7 @@ use super::response::{MAX_FIELDS, ResponseFault};
 /// Where the lines of a whole head end.
 pub(super) struct Lines {
     /// The places of their LFs; as many as there are lines, the empty one included.
-    ends: [u32; MAX_FIELDS + 2],
+    ends: [u16; MAX_FIELDS + 2],
     count: usize,
 }
 
@@ -27,30 +25,85 @@ pub(super) fn cut(bytes: &[u8]) -> Result<Option<Lines>, ResponseFault> {
     if bytes.get(..begun) != BEGIN.get(..begun) {
         return Err(ResponseFault::Syntax);
     }
-    let mut lines = Lines { ends: [0; MAX_FIELDS + 2], count: 0 };
-    let mut from = 0;
-    for end in memchr::memchr_iter(b'\n', bytes) {
-        // A status line, the fields, an empty line.
-        let place = lines.ends.get_mut(lines.count).ok_or(ResponseFault::FieldsTooMany)?;
-        *place = u32::try_from(end).map_err(|_| ResponseFault::TooLarge)?;
-        lines.count += 1;
-        if let Some([] | [b'\r']) = bytes.get(from..end) {
-            return Ok(Some(lines));
+    let mut cut = Cut { lines: Lines { ends: [0; MAX_FIELDS + 2], count: 0 }, from: 0, cr: None };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let mut controls = controls(word);
+        while controls != 0 {
+            let place = (controls.trailing_zeros() / 8) as usize;
+            controls &= controls - 1;
+            // The lowest byte of what is shifted.
+            #[allow(clippy::cast_possible_truncation)]
+            if cut.control(at + place, (word >> (8 * place)) as u8)? {
+                return Ok(Some(cut.lines));
+            }
         }
-        from = end + 1;
+        at += 8;
+    }
+    for (place, byte) in rest.iter().enumerate().filter(|(_, byte)| **byte < b' ') {
+        if cut.control(at + place, *byte)? {
+            return Ok(Some(cut.lines));
+        }
     }
     Ok(None)
+}
+
+/// The highest bit of each byte that is below 0x20; no other bit.
+const fn controls(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // With its highest bit apart a byte cannot carry into the next.
+    let low = word & (0x7f * EACH);
+    !((low + 0x60 * EACH) | word) & (0x80 * EACH)
+}
+
+/// A head that is being cut.
+struct Cut {
+    lines: Lines,
+    /// Where the current line begins.
+    from: usize,
+    /// A CR that no LF has followed yet.
+    cr: Option<usize>,
+}
+
+impl Cut {
+    /// Takes in a control character; whether it ends the head.
+    fn control(&mut self, at: usize, byte: u8) -> Result<bool, ResponseFault> {
+        // A CR is nothing but half of a line's end.
+        let cr = self.cr.take();
+        if cr.is_some_and(|cr| byte != b'\n' || cr + 1 != at) {
+            return Err(ResponseFault::Syntax);
+        }
+        match byte {
+            b'\n' => {
+                // A status line, the fields, an empty line.
+                let place = self.lines.ends.get_mut(self.lines.count).ok_or(ResponseFault::FieldsTooMany)?;
+                *place = u16::try_from(at).map_err(|_| ResponseFault::TooLarge)?;
+                self.lines.count += 1;
+                let empty = cr.unwrap_or(at) == self.from;
+                self.from = at + 1;
+                Ok(empty)
+            }
+            b'\r' => {
+                self.cr = Some(at);
+                Ok(false)
+            }
+            b'\t' => Ok(false),
+            _ => Err(ResponseFault::Syntax),
+        }
+    }
 }
 
 impl Lines {
     /// How long the head is, its empty line included.
     pub(super) fn length(&self) -> usize {
-        self.count.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| *end as usize + 1)
+        self.count.checked_sub(1).and_then(|last| self.ends.get(last)).map_or(0, |end| usize::from(*end) + 1)
     }
 
     /// The status line.
     pub(super) fn status(&self, head: &[u8]) -> Option<(Version, StatusCode)> {
-        let line = without_cr(head.get(..*self.ends.first()? as usize)?);
+        let line = without_cr(head.get(..usize::from(*self.ends.first()?))?);
         let (minor, rest) = line.strip_prefix(b"HTTP/1.")?.split_first()?;
         let version = match minor {
             b'0' => Version::HTTP_10,
@@ -67,12 +120,15 @@ impl Lines {
         sound.then_some((version, code))
     }
 
-    /// The fields; `None` for a line without a colon.
-    pub(super) fn fields<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = Option<Field<'h>>> {
+    /// The lines of the fields, without their ends, and where they begin.
+    pub(super) fn fields<'h>(&self, head: &'h [u8]) -> impl Iterator<Item = (usize, &'h [u8])> {
         let ends = self.ends.get(..self.count.saturating_sub(1)).unwrap_or_default();
         ends.windows(2).map(move |ends| match ends {
-            [before, end] => field(head, *before as usize + 1, *end as usize),
-            _ => None,
+            [before, end] => {
+                let start = usize::from(*before) + 1;
+                (start, without_cr(head.get(start..usize::from(*end)).unwrap_or_default()))
+            }
+            _ => (0, &[][..]),
         })
     }
 }
@@ -81,45 +137,37 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A field as it stands in a head.
-pub(super) struct Field<'h> {
-    /// Its name, unchecked.
-    pub(super) name: &'h [u8],
-    /// Where in the head its value is, without the blanks around it, unchecked.
-    pub(super) value: Range<usize>,
-}
-
-impl Field<'_> {
-    /// Whether name and value are what they must be.
-    pub(super) fn is_sound(&self, head: &[u8]) -> bool {
-        HeaderName::from_bytes(self.name).is_ok() && head.get(self.value.clone()).is_some_and(is_text)
-    }
-}
-
-fn field(head: &[u8], start: usize, end: usize) -> Option<Field<'_>> {
-    let line = without_cr(head.get(start..end)?);
+/// A field's line: what stands before its colon, and behind; `None` without one.
+pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     // Names are short: a loop finds their end sooner than a search that must be set up.
     let colon = line.iter().position(|b| *b == b':')?;
     let (name, value) = line.split_at_checked(colon)?;
-    let blank = |b: &u8| matches!(b, b' ' | b'\t');
-    let mut value = value.get(1..)?;
-    while let [first, rest @ ..] = value
-        && blank(first)
-    {
-        value = rest;
-    }
-    let begin = start + line.len() - value.len();
-    while let [rest @ .., last] = value
-        && blank(last)
-    {
-        value = rest;
-    }
-    Some(Field { name, value: begin..begin + value.len() })
+    Some((name, value.get(1..)?))
 }
 
-/// Whether these bytes may stand in a field's value or a reason (RFC 9110 5.5).
+pub(super) fn without_blanks_before(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    value
+}
+
+pub(super) fn without_blanks_after(mut value: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Whether a field's line is what it must be.
+pub(super) fn is_sound(line: &[u8]) -> bool {
+    split(line).is_some_and(|(name, value)| HeaderName::from_bytes(name).is_ok() && is_text(value))
+}
+
+/// Whether bytes of a head that was cut may stand in a field's value or a reason (RFC 9110 5.5): no control character
+/// but DEL has come through.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|b| matches!(b, b'\t' | 0x20..=0x7e | 0x80..))
+    !bytes.contains(&0x7f)
 }
 
 #[cfg(test)]

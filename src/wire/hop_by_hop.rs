@@ -28,7 +28,7 @@ impl Options {
     /// Takes in one `Connection` line.
     pub fn line(&mut self, value: &[u8]) {
         // What nearly every message says that says anything.
-        if value.eq_ignore_ascii_case(b"keep-alive") {
+        if value == b"keep-alive" || value.eq_ignore_ascii_case(b"keep-alive") {
             self.count += 1;
             self.keep_alive = true;
             return;

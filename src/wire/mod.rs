@@ -15,7 +15,7 @@
 //! | [`forward`] | `X-Forwarded-*`, trusted or replaced |
 //! | [`baggage`] | the W3C `baggage` field with the version in it |
 //! | [`request`] | the upstream request head as bytes |
-//! | [`response`] | the upstream response head, as it comes in |
+//! | [`response`], [`memo`] | the upstream response head, as it comes in; what upstreams repeat in it |
 //! | [`prefix`] | path mode: the prefix taken off, and given back |
 //! | [`body`], [`chunked`] | message bodies, on arbitrary splits of the bytes |
 
@@ -29,6 +29,7 @@ pub mod framing;
 pub mod guard;
 mod head_lines;
 pub mod hop_by_hop;
+pub mod memo;
 pub mod prefix;
 pub mod refusal;
 pub mod request;

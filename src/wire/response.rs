@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
-use super::field_name;
+use super::field_name::{self, Known};
 use super::framing::{self, Conflict, ResponseBody};
 use super::head_lines::{self, Lines};
 use super::hop_by_hop::{self, MAX_OPTIONS, Options};
+use super::memo::Memo;
 
 /// How large the heads of one response may be, interim ones included, in bytes.
 pub const MAX_HEAD: usize = 32 << 10;
@@ -134,13 +135,20 @@ impl Parser {
 
     /// Looks at all that has been received since the request was sent; `received` only grows from call to call.
     ///
+    /// `memo` is who has many responses parsed to keep from one to the next.
+    ///
     /// Once complete, `fields` holds the end-to-end fields and nothing else: no framing (hyper takes it from the
     /// body; a `HEAD`'s `Content-Length` stays), no hop-by-hop field (a WebSocket's 101 has its `Connection` and
     /// `Upgrade`), no `x-synkronic-*`. Before that its content is undefined; a map that was in use is welcome.
     ///
     /// # Errors
     /// Where it is no response that can be relayed.
-    pub fn parse(&mut self, received: &[u8], fields: &mut HeaderMap) -> Result<Progress, ResponseFault> {
+    pub fn parse(
+        &mut self,
+        received: &[u8],
+        fields: &mut HeaderMap,
+        memo: &mut Memo,
+    ) -> Result<Progress, ResponseFault> {
         loop {
             if !self.worth_a_try(received) {
                 return if received.len() > MAX_HEAD {
@@ -150,7 +158,7 @@ impl Parser {
                 };
             }
             let head = received.get(self.start..).unwrap_or_default();
-            match parse_one(head, self.asked, fields)? {
+            match parse_one(head, self.asked, fields, memo)? {
                 One::Partial if received.len() >= MAX_HEAD => return Err(ResponseFault::TooLarge),
                 One::Partial => {
                     self.tried = received.len();
@@ -199,20 +207,25 @@ enum One {
     Final(Head),
 }
 
-fn parse_one(bytes: &[u8], asked: Asked, fields: &mut HeaderMap) -> Result<One, ResponseFault> {
+fn parse_one(
+    bytes: &[u8],
+    asked: Asked,
+    fields: &mut HeaderMap,
+    memo: &mut Memo,
+) -> Result<One, ResponseFault> {
     let Some(lines) = head_lines::cut(bytes)? else { return Ok(One::Partial) };
     let length = lines.length();
     let head = bytes.get(..length).unwrap_or_default();
     let (version, code) = lines.status(head).ok_or(ResponseFault::Syntax)?;
     if code.is_informational() && code != StatusCode::SWITCHING_PROTOCOLS {
         // What is passed over must be sound all the same: else the next head is not where it seems to be.
-        return if lines.fields(head).all(|field| field.is_some_and(|f| f.is_sound(head))) {
+        return if lines.fields(head).all(|(_, line)| head_lines::is_sound(line)) {
             Ok(One::Interim(length))
         } else {
             Err(ResponseFault::Syntax)
         };
     }
-    let survey = Survey::fill(fields, head, &lines)?;
+    let survey = Survey::fill(fields, head, &lines, memo)?;
     if code == StatusCode::SWITCHING_PROTOCOLS && !(asked.websocket && survey.switches_to_websocket(version))
     {
         return Err(ResponseFault::Upgrade);
@@ -229,6 +242,31 @@ fn parse_one(bytes: &[u8], asked: Asked, fields: &mut HeaderMap) -> Result<One, 
     Ok(One::Final(head))
 }
 
+/// One field of a head.
+enum Field {
+    Known(Known),
+    Other(HeaderName),
+}
+
+impl Field {
+    /// The field of a line, and what stands behind its colon.
+    fn of(line: &[u8]) -> Result<(Self, &[u8]), ResponseFault> {
+        if let Some((known, behind)) = field_name::tell(line) {
+            return Ok((Self::Known(known), behind));
+        }
+        let (name, behind) = head_lines::split(line).ok_or(ResponseFault::Syntax)?;
+        let name = HeaderName::from_bytes(name).map_err(|_| ResponseFault::Syntax)?;
+        Ok((Self::Other(name), behind))
+    }
+
+    fn repeats(&self) -> Option<usize> {
+        match self {
+            Self::Known(known) => known.repeats(),
+            Self::Other(_) => None,
+        }
+    }
+}
+
 /// What the fields of a response say about message and connection.
 #[derive(Default)]
 struct Survey<'b> {
@@ -240,55 +278,91 @@ struct Survey<'b> {
 }
 
 impl<'b> Survey<'b> {
-    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass. The values in it are slices of one copy of the head.
-    fn fill(fields: &mut HeaderMap, head: &'b [u8], lines: &Lines) -> Result<Self, ResponseFault> {
+    /// Gathers what the fields say, and fills the map with the end-to-end ones, in one pass. The values in it are the
+    /// memo's, or slices of one copy of the head.
+    fn fill(
+        fields: &mut HeaderMap,
+        head: &'b [u8],
+        lines: &Lines,
+        memo: &mut Memo,
+    ) -> Result<Self, ResponseFault> {
         let mut survey = Self::default();
         fields.clear();
-        let copy = Bytes::copy_from_slice(head);
-        for field in lines.fields(head) {
-            let field = field.ok_or(ResponseFault::Syntax)?;
-            let name = field_name::parse(field.name).map_err(|_| ResponseFault::Syntax)?;
-            let value = head.get(field.value.clone()).unwrap_or_default();
-            if survey.keeps(&name, value) {
-                let value = HeaderValue::from_maybe_shared(copy.slice(field.value));
-                fields.append(name, value.map_err(|_| ResponseFault::Syntax)?);
-            } else if !head_lines::is_text(value) {
-                return Err(ResponseFault::Syntax);
-            }
+        let mut copy = Bytes::new();
+        for (start, line) in lines.fields(head) {
+            let (field, behind) = Field::of(line)?;
+            let behind = head_lines::without_blanks_before(behind);
+            let from = start + line.len() - behind.len();
+            let value = head_lines::without_blanks_after(behind);
+            let repeats = field.repeats();
+            let Some(name) = survey.take(field, value) else {
+                if !head_lines::is_text(value) {
+                    return Err(ResponseFault::Syntax);
+                }
+                continue;
+            };
+            let value = match repeats {
+                Some(place) => memo.value(place, value),
+                None => {
+                    if copy.is_empty() {
+                        copy = Bytes::copy_from_slice(head);
+                    }
+                    HeaderValue::from_maybe_shared(copy.slice(from..from + value.len()))
+                }
+            };
+            fields.append(name, value.map_err(|_| ResponseFault::Syntax)?);
         }
         if survey.connection.count > MAX_OPTIONS {
             return Err(ResponseFault::Syntax);
         }
         if survey.connection.names {
-            for field in lines.fields(head).flatten() {
-                if field.name.eq_ignore_ascii_case(b"connection") {
-                    hop_by_hop::remove_named(fields, head.get(field.value).unwrap_or_default());
+            for (name, value) in lines.fields(head).filter_map(|(_, line)| head_lines::split(line)) {
+                if name.eq_ignore_ascii_case(b"connection") {
+                    hop_by_hop::remove_named(fields, value);
                 }
             }
         }
         Ok(survey)
     }
 
-    /// Takes a field in; whether it goes on to the client.
+    /// Takes a field in; its name, where it goes on to the client.
+    fn take(&mut self, field: Field, value: &'b [u8]) -> Option<HeaderName> {
+        match field {
+            Field::Known(known) => self.known(known, value),
+            Field::Other(name) => self.keeps(&name, value).then_some(name),
+        }
+    }
+
+    fn known(&mut self, known: Known, value: &'b [u8]) -> Option<HeaderName> {
+        match known {
+            Known::AcceptRanges => return Some(header::ACCEPT_RANGES),
+            Known::CacheControl => return Some(header::CACHE_CONTROL),
+            Known::ContentEncoding => return Some(header::CONTENT_ENCODING),
+            Known::ContentType => return Some(header::CONTENT_TYPE),
+            Known::Date => return Some(header::DATE),
+            Known::Etag => return Some(header::ETAG),
+            Known::LastModified => return Some(header::LAST_MODIFIED),
+            Known::Location => return Some(header::LOCATION),
+            Known::Server => return Some(header::SERVER),
+            Known::SetCookie => return Some(header::SET_COOKIE),
+            Known::Vary => return Some(header::VARY),
+            Known::Connection => self.connection.line(value),
+            Known::ContentLength => self.framing.content_length(value),
+            Known::KeepAlive => self.idle_seconds = idle_seconds(value),
+            Known::TransferEncoding => self.framing.transfer_encoding(value),
+        }
+        None
+    }
+
+    /// Whether a field goes on that is none of the known, or one of them in an odd spelling.
     fn keeps(&mut self, name: &HeaderName, value: &'b [u8]) -> bool {
         match *name {
-            header::DATE
-            | header::SERVER
-            | header::CONTENT_TYPE
-            | header::CONTENT_ENCODING
-            | header::LAST_MODIFIED
-            | header::ETAG
-            | header::CACHE_CONTROL
-            | header::ACCEPT_RANGES
-            | header::VARY
-            | header::LOCATION
-            | header::SET_COOKIE => return true,
             header::TRANSFER_ENCODING => self.framing.transfer_encoding(value),
             header::CONTENT_LENGTH => self.framing.content_length(value),
             header::CONNECTION => self.connection.line(value),
             header::UPGRADE => {
                 self.upgrades += 1;
-                self.upgrade_to_websocket = value.trim_ascii().eq_ignore_ascii_case(b"websocket");
+                self.upgrade_to_websocket = value.eq_ignore_ascii_case(b"websocket");
             }
             _ if hop_by_hop::is_fixed(name) => {
                 if name == "keep-alive" {

@@ -9,31 +9,43 @@ use std::borrow::Cow;
 
 use super::refusal::Refusal;
 
-/// How a byte of a path is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// Stands for itself.
-    Plain,
-    /// `.`, which after a slash may begin a dot segment.
-    Dot,
-    /// `%`.
-    Percent,
-    /// Not in a path.
-    Bad,
-}
+/// How a byte of a path is read, as bits, so that a whole path's can be gathered.
+type Class = u8;
+/// Stands for itself.
+const PLAIN: Class = 0;
+/// `/`.
+const SLASH: Class = 1;
+/// `.`, which after a slash may begin a dot segment.
+const DOT: Class = 2;
+/// `%`.
+const PERCENT: Class = 4;
+/// Not in a path.
+const BAD: Class = 8;
 
 /// RFC 3986's `pchar` and `/`, and `[ ] ^ |`, which browsers send as they are (WHATWG URL, path percent-encode
 /// set). `;` stands for itself: `/index;jsessionid=1` is one segment, to us and to whom we send it.
 const fn class(b: u8) -> Class {
     match b {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'~' => Class::Plain,
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => Class::Plain,
-        b':' | b'@' | b'[' | b']' | b'^' | b'|' => Class::Plain,
-        b'.' => Class::Dot,
-        b'%' => Class::Percent,
-        _ => Class::Bad,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => PLAIN,
+        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => PLAIN,
+        b':' | b'@' | b'[' | b']' | b'^' | b'|' => PLAIN,
+        b'/' => SLASH,
+        b'.' => DOT,
+        b'%' => PERCENT,
+        _ => BAD,
     }
 }
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [BAD; 256];
+    let mut b = 0_u8;
+    #[allow(clippy::indexing_slicing, reason = "evaluated while compiling, bounds included")]
+    while b < 128 {
+        classes[b as usize] = class(b);
+        b += 1;
+    }
+    classes
+};
 
 /// Judges a path that begins with `/`; what comes back is what is matched and what is forwarded.
 ///
@@ -46,18 +58,19 @@ pub fn judge(path: &str) -> Result<Cow<'_, str>, Refusal> {
     if path.starts_with("//") {
         return Err(Refusal::PathEmptySegment);
     }
-    let mut before = b'/';
-    let mut dots = false;
-    let mut escapes = false;
+    let (mut all, mut dots, mut before) = (0, 0, SLASH);
     for b in path.bytes() {
-        match class(b) {
-            Class::Plain => {}
-            Class::Dot => dots |= before == b'/',
-            Class::Percent => escapes = true,
-            Class::Bad => return Err(Refusal::PathCharacter),
-        }
-        before = b;
+        #[allow(clippy::indexing_slicing, reason = "a u8 is always below 256")]
+        let class = CLASSES[b as usize];
+        all |= class;
+        // A dot behind a slash: the slash's bit moved up to the dot's.
+        dots |= (before << 1) & class & DOT;
+        before = class;
     }
+    if all & BAD != 0 {
+        return Err(Refusal::PathCharacter);
+    }
+    let (dots, escapes) = (dots != 0, all & PERCENT != 0);
     let path = if escapes { decode_unreserved(path)? } else { Cow::Borrowed(path) };
     if (dots || escapes) && path.split('/').any(is_dot_segment) {
         return Err(Refusal::PathDotSegment);

@@ -12,11 +12,13 @@ fn ours(bytes: &[u8]) -> Result<Option<Told>, ()> {
     let head = &bytes[..lines.length()];
     let (version, code) = lines.status(head).ok_or(())?;
     let mut told = Vec::new();
-    for field in lines.fields(head) {
-        let field = field.ok_or(())?;
-        let name = HeaderName::from_bytes(field.name).map_err(drop)?;
-        let value = HeaderValue::from_bytes(&head[field.value.clone()]).map_err(drop)?;
-        assert!(field.is_sound(head));
+    for (start, line) in lines.fields(head) {
+        assert_eq!(&head[start..][..line.len()], line);
+        let (name, value) = split(line).ok_or(())?;
+        let name = HeaderName::from_bytes(name).map_err(drop)?;
+        let value =
+            HeaderValue::from_bytes(without_blanks_after(without_blanks_before(value))).map_err(drop)?;
+        assert!(is_sound(line));
         told.push((name.as_str().into(), value.as_bytes().into()));
     }
     Ok(Some((u8::from(version == Version::HTTP_11), code.as_u16(), told)))
@@ -109,6 +111,23 @@ proptest! {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let cut = (cut * lines.length() as f64) as usize;
             prop_assert!(matches!(super::cut(&head[..cut]), Ok(None)));
+        }
+    }
+}
+
+#[test]
+fn control_characters_are_found_in_every_place() {
+    for byte in 0..=u8::MAX {
+        for place in 0..8 {
+            for beside in [b'a', 0x00, 0x1f, 0x20, 0x7f, 0x80, 0xff] {
+                let mut bytes = [beside; 8];
+                bytes[place] = byte;
+                let found = controls(u64::from_le_bytes(bytes));
+                for (place, byte) in bytes.iter().enumerate() {
+                    assert_eq!(found >> (8 * place) & 0xff == 0x80, *byte < 0x20, "{bytes:?}");
+                }
+                assert_eq!(found & !(0x0101_0101_0101_0101 * 0x80), 0);
+            }
         }
     }
 }

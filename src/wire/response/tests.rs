@@ -16,8 +16,9 @@ fn in_pieces(asked: Asked, message: &[u8], ends: impl IntoIterator<Item = usize>
     // A map that was in use: nothing of it may be left.
     let mut fields = HeaderMap::new();
     fields.insert("left-over", HeaderValue::from_static("x"));
+    let mut memo = Memo::default();
     for end in ends.into_iter().chain([message.len()]) {
-        if let Progress::Complete(head) = parser.parse(&message[..end], &mut fields)? {
+        if let Progress::Complete(head) = parser.parse(&message[..end], &mut fields, &mut memo)? {
             let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
             return Ok(Some((head, fields.iter().map(|(n, v)| (n.to_string(), text(v))).collect())));
         }
@@ -260,10 +261,16 @@ fn a_head_that_drips_in_is_not_parsed_for_every_byte() {
     let mut tries = 0;
     for end in 1..message.len() {
         tries += usize::from(parser.worth_a_try(&message.as_bytes()[..end]));
-        assert_eq!(parser.parse(&message.as_bytes()[..end], &mut fields), Ok(Progress::Partial));
+        assert_eq!(
+            parser.parse(&message.as_bytes()[..end], &mut fields, &mut Memo::default()),
+            Ok(Progress::Partial)
+        );
     }
     assert!(tries < 16, "{tries} tries for {} bytes", message.len());
-    assert!(matches!(parser.parse(message.as_bytes(), &mut fields), Ok(Progress::Complete(_))));
+    assert!(matches!(
+        parser.parse(message.as_bytes(), &mut fields, &mut Memo::default()),
+        Ok(Progress::Complete(_))
+    ));
 }
 
 /// What odd heads are made of.
