@@ -157,6 +157,16 @@ def wrk(port, seconds, script, connections=64, core=LOAD_CORE, arguments=()):
     return Load(done.stdout + done.stderr)
 
 
+def paced(program, port, rate, seconds, connections=64, path="/"):
+    """One run of the load at a fixed pace: its percentiles and counts, in microseconds."""
+    command = [need("taskset", "util-linux"), "-c", LOAD_CORE, program, port, rate, seconds, connections, HOSTS, path]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=seconds + 60)
+    found = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", done.stdout)}
+    if done.returncode or "p99" not in found:
+        sys.exit(f"{program} failed:\n{done.stdout}{done.stderr}")
+    return found
+
+
 def exchange(port, host, count, connections, path="/"):
     """Sends exactly `count` GETs over kept-alive connections, all busy at once; every answer must be a 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {{}}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"

@@ -64,15 +64,20 @@ fn main() {
         }
     }
     let after = resident();
+    // Turn by turn, so that what the machine does besides weighs on both alike.
+    let mut up: Vec<f64> = moving.iter().zip(&still).map(|(moving, still)| moving / still).collect();
     let alive = sockets.iter_mut().map(echoes).filter(|echoes| *echoes).count();
     println!(
-        "| {} of {routers} | {} swaps, {:.3} ms (p99 {:.3}) | {:.2} ms | {:.2} ms | {:.1} MiB | {:.1} MiB | {alive} of {SOCKETS} |",
+        "| {} of {routers} | {} swaps, {:.3} ms (p99 {:.3}) | {:.2} ms | {:.2} ms | ×{:.2} ({:.2} to {:.2}) | {:.1} MiB | {:.1} MiB | {alive} of {SOCKETS} |",
         routers * versions,
         took.len(),
         quantile(&mut took, 0.5) * 1e3,
         quantile(&mut took, 0.99) * 1e3,
         quantile(&mut still, 0.5) * 1e3,
         quantile(&mut moving, 0.5) * 1e3,
+        quantile(&mut up, 0.5),
+        quantile(&mut up, 0.25),
+        quantile(&mut up, 0.75),
         before as f64 / 1024.0,
         after as f64 / 1024.0,
     );

@@ -23,7 +23,7 @@ use crate::echo::{Bound, Voice};
 pub struct Arguments {
     /// Address to listen on; port 0 takes a free one. Default: 0.0.0.0 with the port that `PORT` names,
     /// else 127.0.0.1:8080
-    #[arg(long, value_name = "ADDR", env = "SYNKRONIC_ECHO_LISTEN")]
+    #[arg(long, value_name = "ADDR", env = "SYNKRONIC_ECHO_LISTEN", value_parser = super::flags::address)]
     listen: Option<SocketAddr>,
     /// The port of the default address
     #[arg(long, env = "PORT", hide = true)]

@@ -23,7 +23,7 @@ use crate::routes::explain::Explanation;
 #[command(group(clap::ArgGroup::new("asked").args(["admin", "from"]).required(true).multiple(true)))]
 pub struct Arguments {
     /// The admin port of a running Synkronic, as http://127.0.0.1:9090
-    #[arg(long, value_name = "URL", env = "SYNKRONIC_ADMIN")]
+    #[arg(long, value_name = "URL", env = "SYNKRONIC_ADMIN_URL")]
     admin: Option<String>,
     /// Manifests to ask instead: files and folders, `-` is standard input
     #[arg(long, value_name = "FILE|DIR")]

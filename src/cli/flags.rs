@@ -3,7 +3,7 @@
 //! Every flag has an environment form `SYNKRONIC_…`. Durations are written as `500ms` or `1m30s`, sizes as
 //! `32KiB`. It starts nothing.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
@@ -14,11 +14,11 @@ use crate::edge::{AccessLog, Config, Limits};
 /// Where to listen, and whom to believe.
 #[derive(Debug, Clone, Args)]
 pub struct EdgeFlags {
-    /// Address to serve HTTP on; repeatable, port 0 takes a free one
-    #[arg(long, value_name = "ADDR", env = "SYNKRONIC_LISTEN", value_delimiter = ',')]
+    /// Address to serve HTTP on; repeatable, port 0 takes a free one, `:8080` means on every address
+    #[arg(long, value_name = "ADDR", env = "SYNKRONIC_LISTEN", value_delimiter = ',', value_parser = address)]
     pub listen: Vec<SocketAddr>,
     /// Address for health, metrics, table and explanations; repeatable, port 0 takes a free one
-    #[arg(long, value_name = "ADDR", env = "SYNKRONIC_ADMIN", value_delimiter = ',')]
+    #[arg(long, value_name = "ADDR", env = "SYNKRONIC_ADMIN", value_delimiter = ',', value_parser = address)]
     pub admin: Vec<SocketAddr>,
     /// Threads that serve requests; 0 means one a core
     #[arg(long, value_name = "N", env = "SYNKRONIC_WORKERS", default_value_t = 0)]
@@ -114,6 +114,45 @@ impl EdgeFlags {
     }
 }
 
+/// Logs what an edge runs with, once at its start.
+pub(super) fn say(config: &Config) {
+    let Limits { head, idle, response, stream_idle, connect, hedge, .. } = config.limits;
+    let limits = &config.limits;
+    let in_ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        listen = listed(&config.listen),
+        workers = config.workers,
+        trusted_proxies = listed(&config.trusted),
+        access_log = match &config.access_log {
+            AccessLog::Off => "off".to_owned(),
+            AccessLog::Stdout => "stdout".to_owned(),
+            AccessLog::Stderr => "stderr".to_owned(),
+            AccessLog::File(path) => path.display().to_string(),
+        },
+        head_timeout_ms = in_ms(head),
+        idle_timeout_ms = in_ms(idle),
+        response_timeout_ms = in_ms(response),
+        stream_timeout_ms = in_ms(stream_idle),
+        connect_timeout_ms = in_ms(connect),
+        hedge_after_ms = in_ms(hedge),
+        min_rate = limits.progress_rate,
+        max_head = limits.head_bytes,
+        max_fields = limits.fields,
+        max_target = limits.target_bytes,
+        max_connections = limits.connections,
+        pool_idle_ms = in_ms(limits.pool_idle),
+        pool_size = limits.pool_size,
+        drain_delay_ms = in_ms(limits.drain_delay),
+        drain_timeout_ms = in_ms(limits.drain_timeout),
+        "the edge's configuration"
+    );
+}
+
+/// Values as one text, with commas.
+pub(super) fn listed<T: std::fmt::Display>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(",")
+}
+
 impl LimitFlags {
     fn limits(&self) -> Limits {
         let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
@@ -141,6 +180,30 @@ impl LimitFlags {
             ..Limits::default()
         }
     }
+}
+
+/// An address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for every address of this
+/// machine. A bare port is refused, since half of all programs mean the one by it and half the other.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = |text: &str| text.parse::<u16>().ok();
+    if let Some(port) = text.strip_prefix("localhost:").and_then(port) {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    if let Some(port) = text.strip_prefix(':').and_then(port) {
+        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
+    }
+    Err(match port(text) {
+        Some(port) => {
+            format!("write 127.0.0.1:{port} for this machine alone, or :{port} for every address of it")
+        }
+        None => {
+            format!("`{text}` is no address with a port; write it as 127.0.0.1:8080, [::1]:8080 or :8080")
+        }
+    })
 }
 
 /// A duration as `500ms`, `1m30s`, `2h`; a bare number is refused, since nobody knows its unit.
@@ -230,6 +293,24 @@ mod tests {
         assert_eq!(network("10.1.2.3/8").unwrap().to_string(), "10.0.0.0/8");
         assert_eq!(network("::1").unwrap().to_string(), "::1/128");
         assert!(network("10.0.0.0/33").is_err());
+    }
+
+    #[test]
+    fn addresses() {
+        for (typed, meant) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("[::]:0", "[::]:0"),
+            ("localhost:8080", "127.0.0.1:8080"),
+            (":8080", "0.0.0.0:8080"),
+        ] {
+            assert_eq!(address(typed), Ok(meant.parse().unwrap()), "{typed}");
+        }
+        assert!(address("8080").unwrap_err().contains("127.0.0.1:8080 for this machine alone, or :8080"));
+        for wrong in
+            ["", ":", ":x", "localhost", "localhost:", "::1", "127.0.0.1", "example.com:80", ":65536"]
+        {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use arc_swap::ArcSwap;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::flags::EdgeFlags;
+use super::flags::{self, EdgeFlags, listed};
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Readiness};
 use crate::edge::{Bound, Edge};
@@ -70,6 +70,19 @@ impl Arguments {
         })
     }
 
+    /// Logs what was asked for. Commands are left out: they may hold a password.
+    fn say(&self) {
+        let paths: Vec<_> = self.paths.iter().map(|path| path.display()).collect();
+        let run: Vec<&str> = self.run.iter().map(|(name, _)| name.as_str()).collect();
+        tracing::info!(
+            paths = listed(&paths),
+            run = listed(&run),
+            logs = listed(&self.logs),
+            admin = listed(&self.edge.admin),
+            "the configuration of local"
+        );
+    }
+
     fn shown(&self) -> Option<BTreeSet<String>> {
         (!self.logs.is_empty()).then(|| self.logs.iter().cloned().collect())
     }
@@ -103,7 +116,8 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     let table: Arc<ArcSwap<Table>> = Arc::default();
     let meter = Arc::new(Meter::new()?);
     let config = arguments.edge.config(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-    tracing::info!(paths = ?arguments.paths, run = ?arguments.run, edge = ?config, "configuration");
+    arguments.say();
+    flags::say(&config);
     let edge = Edge::build(&config, table.clone(), meter.clone())?;
     let readiness = Readiness::new();
     let unready = readiness.missing("the first table");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::manifests::document;
 use crate::api::names;
 use crate::inventory::object::DeploymentFacts;
 use crate::inventory::{Inventory, Key, Kind, names as fitted_names};
@@ -124,7 +125,12 @@ pub fn how_to_write(added: &Value) -> String {
     if let Some(fields) = written.as_object_mut() {
         fields.remove("status");
     }
-    format!("no Router names `{base}`, so one was added here; written down, with a host of yours: {written}")
+    let host = added.pointer("/spec/hosts/0").and_then(Value::as_str).unwrap_or_default();
+    let yaml = document(&written).unwrap_or_else(|_| written.to_string());
+    format!(
+        "no Router names `{base}`, so one was added here, for {host}; for a cluster, write it down with a host of \
+         yours:\n{yaml}"
+    )
 }
 
 #[cfg(test)]

@@ -84,6 +84,6 @@ fn what_was_added_can_be_written_down() {
     let mut added = router("shop", "shop", None);
     added["metadata"]["uid"] = json!("x");
     let text = how_to_write(&added);
-    assert!(text.contains("no Router names `shop`") && text.contains(r#""kind":"Router""#), "{text}");
-    assert!(text.contains(r#""namespace":"n""#) && !text.contains("uid"), "{text}");
+    assert!(text.contains("no Router names `shop`") && text.contains("\nkind: Router\n"), "{text}");
+    assert!(text.contains("namespace: \"n\"\n") && !text.contains("uid"), "{text}");
 }

@@ -14,14 +14,17 @@ mod lines;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod yaml;
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use files::{list, read};
+pub(super) use files::nothing_in;
+pub use files::{Listed, list, read};
 pub use lines::Lines;
+pub use yaml::{document, stream};
 
 /// The most bytes of one document, and the most that its aliases may unfold to. The API server takes
 /// no larger object either.

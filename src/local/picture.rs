@@ -185,9 +185,17 @@ fn status(scene: &Scene<'_>, base: &Key, version: &Version) -> (Light, String) {
         }
         let stalled = of("Stalled").is_some_and(|condition| condition.status == "True");
         let light = if stalled { Light::Red } else { Light::Yellow };
-        return (light, with_count(&ready.reason, scene, &key));
+        let refused = of("Cloned").is_some_and(|condition| condition.status == "False");
+        let old = old_serves(scene, &key, refused);
+        return (light, format!("{}{old}", with_count(&ready.reason, scene, &key)));
     }
     let (ready, wanted) = counts(scene, &key);
+    let old = old_serves(scene, &key, false);
+    if !old.is_empty() {
+        let troubled = scene.troubles.contains_key(&key);
+        let (light, word) = if troubled { (Light::Red, "NotReady") } else { (Light::Yellow, "RollingOut") };
+        return (light, format!("{}{old}", with_count(word, scene, &key)));
+    }
     match (ready, wanted) {
         (0, 0) => (Light::Yellow, "ScaledToZero".to_owned()),
         (ready, wanted) if ready >= wanted => (Light::Green, with_count("Ready", scene, &key)),
@@ -202,6 +210,16 @@ fn with_count(word: &str, scene: &Scene<'_>, deployment: &Key) -> String {
         (_, 0 | 1) => word.to_owned(),
         (ready, wanted) => format!("{word} {ready}/{wanted}"),
     }
+}
+
+/// Said where what answers is not what the manifests say: pods of an earlier template, or, where the clone was
+/// refused, the clone as it was before.
+fn old_serves(scene: &Scene<'_>, deployment: &Key, refused: bool) -> &'static str {
+    let Some(found) = scene.inventory.deployments.get(deployment) else { return "" };
+    let number =
+        |name: &str| found.object.pointer(&format!("/status/{name}")).and_then(Value::as_u64).unwrap_or(0);
+    let older = number("replicas") > number("updatedReplicas");
+    if number("readyReplicas") > 0 && (older || refused) { " (old serves)" } else { "" }
 }
 
 fn counts(scene: &Scene<'_>, deployment: &Key) -> (u64, u64) {

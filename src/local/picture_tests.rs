@@ -17,7 +17,7 @@ fn inventory() -> Inventory {
             "lastTransitionTime": "2026-01-01T00:00:00Z"})
     };
     let objects = [
-        deployment("shop", json!({"readyReplicas": 2})),
+        deployment("shop", json!({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2})),
         dpv("shop-v2", json!([condition("Ready", "True", "Ready")])),
         dpv(
             "shop-v10",
@@ -69,4 +69,34 @@ fn every_version_with_its_status_link_and_consumers() {
         ]
     );
     assert_eq!(picture.notes, ["shop-v10: do this", "worker: no command"]);
+}
+
+#[test]
+fn what_still_serves_is_told_from_what_is_wanted() {
+    let status = |refused: bool, status: Value| {
+        let value = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "shop", "namespace": "n"}, "status": status});
+        let mut inventory = inventory();
+        inventory.update([Edit::Apply(Box::new(Object::read(value).unwrap().unwrap()))]);
+        let settings = Settings::default();
+        let scene = Scene {
+            inventory: &inventory,
+            settings: &settings,
+            reports: &Reports::default(),
+            troubles: &BTreeMap::new(),
+            remarks: &[],
+            added: &BTreeMap::new(),
+        };
+        (
+            old_serves(&scene, &Key::new("n", "shop"), refused),
+            picture(&scene).groups[0].rows[0].status.clone(),
+        )
+    };
+    let rolling = json!({"replicas": 2, "updatedReplicas": 1, "readyReplicas": 1});
+    assert_eq!(status(false, rolling), (" (old serves)", "RollingOut (old serves)".to_owned()));
+    let stands = json!({"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1});
+    assert_eq!(status(false, stands.clone()), ("", "Ready".to_owned()));
+    assert_eq!(status(true, stands).0, " (old serves)");
+    let gone = json!({"replicas": 2, "updatedReplicas": 1, "readyReplicas": 0});
+    assert_eq!(status(true, gone), ("", "Starting".to_owned()));
 }

@@ -1,10 +1,11 @@
 //! Writes the picture and the pods' lines: on a terminal the picture stays below the lines and is redrawn;
-//! elsewhere it is printed again only when it changed.
+//! elsewhere it is printed once, and after that a line for each thing that changed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
-use super::picture::{Light, Picture, Row};
+use super::picture::{Group, Light, Picture, Row};
 use super::pods::life::Line;
 
 /// How a picture is written.
@@ -55,9 +56,49 @@ pub fn lines(heading: &str, picture: &Picture, style: Style) -> Vec<String> {
     }
     if !picture.notes.is_empty() {
         lines.push(String::new());
-        lines.extend(picture.notes.iter().map(|note| format!("  ! {}", printable(note))));
+        lines.extend(picture.notes.iter().flat_map(|note| noted(note)));
     }
     cut(lines, style)
+}
+
+/// A note: what is wrong in the first line, an object to write down in those below it.
+fn noted(note: &str) -> impl Iterator<Item = String> {
+    let text = note.lines().enumerate();
+    text.map(|(at, line)| format!("  {} {}", if at == 0 { '!' } else { ' ' }, printable(line)))
+}
+
+/// What differs between two pictures, a line each: `+` is new, `~` has changed, `-` is gone. Pure.
+#[must_use]
+pub fn changes(before: &Picture, now: &Picture) -> Vec<String> {
+    let mut lines = Vec::new();
+    let of = |picture: &Picture| -> BTreeMap<(String, String), Row> {
+        let rows = |group: &Group| {
+            group
+                .rows
+                .iter()
+                .map(|row| ((group.base.clone(), row.version.clone()), row.clone()))
+                .collect::<Vec<_>>()
+        };
+        picture.groups.iter().flat_map(rows).collect()
+    };
+    let (old, new) = (of(before), of(now));
+    for group in &now.groups {
+        for row in &group.rows {
+            let known = old.get(&(group.base.clone(), row.version.clone()));
+            if known != Some(row) {
+                let sign = if known.is_some() { '~' } else { '+' };
+                let name = format!("{} {}", group.base, row.version);
+                lines.push(format!("{sign} {name}  {}  {}  {}", row.status, row.link, row.who));
+            }
+        }
+    }
+    let gone = old.keys().filter(|id| !new.contains_key(*id));
+    lines.extend(gone.map(|(base, version)| format!("- {base} {version}")));
+    let fresh = now.notes.iter().filter(|note| !before.notes.contains(note));
+    lines.extend(fresh.flat_map(|note| noted(note).collect::<Vec<_>>()));
+    let solved = before.notes.iter().filter(|note| !now.notes.contains(note));
+    lines.extend(solved.filter_map(|note| Some(format!("- ! {}", printable(note.lines().next()?)))));
+    lines
 }
 
 fn columns(cells: [&str; 3], widths: [usize; 3], last: &str) -> String {
@@ -171,8 +212,7 @@ impl Screen {
         Self { terminal, colours, heading, picture, standing: 0, printed: None }
     }
 
-    /// Whether a change is to be shown at once; where it is printed once more each time, it may wait for the
-    /// next.
+    /// Whether a change is to be shown at once; where each is a line more, it may wait for the next.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.terminal
@@ -185,7 +225,15 @@ impl Screen {
         }
         self.picture = picture;
         let mut out = self.erased();
-        self.draw(&mut out);
+        match &self.printed {
+            Some(before) if !self.terminal => {
+                for line in changes(before, &self.picture) {
+                    out.push_str(&line);
+                    out.push('\n');
+                }
+            }
+            Some(_) | None => self.draw(&mut out),
+        }
         self.write(&out);
         self.printed = Some(self.picture.clone());
     }

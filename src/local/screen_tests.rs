@@ -1,4 +1,3 @@
-use super::super::picture::Group;
 use super::*;
 
 fn picture() -> Picture {
@@ -76,4 +75,25 @@ fn a_process_may_colour_its_lines_and_no_more() {
     ] {
         assert_eq!(tame(line), shown, "{line:?}");
     }
+}
+
+#[test]
+fn elsewhere_only_what_changed_is_printed() {
+    let before = picture();
+    let mut now = picture();
+    now.groups[0].rows[1].status = "Ready".to_owned();
+    now.groups[0].rows.push(Row { version: "version-2".to_owned(), ..before.groups[0].rows[1].clone() });
+    now.groups[0].rows.remove(0);
+    now.notes = vec!["no Router\nspec:\n  base: shop".to_owned()];
+    let expected = [
+        "~ shop version-1  Ready  http://version-1.shop.localhost:8080/  who opens the link",
+        "+ shop version-2  CrashLooping  http://version-1.shop.localhost:8080/  who opens the link",
+        "- shop base",
+        "  ! no Router",
+        "    spec:",
+        "      base: shop",
+        "- ! version-1: web exited 1: \" [2Jno\"",
+    ];
+    assert_eq!(changes(&before, &now), expected);
+    assert_eq!(changes(&now, &now), Vec::<String>::new());
 }

@@ -23,13 +23,9 @@ pub fn read(paths: &[PathBuf]) -> Reading {
             continue;
         }
         match list(path) {
-            Ok(files) if files.is_empty() => {
-                reading
-                    .errors
-                    .push(remark(path, "no .yaml, .yml or .json file is in this folder".to_owned()));
-            }
-            Ok(files) => {
-                for file in files.into_iter().filter(|file| seen.insert(file.clone())) {
+            Ok(listed) if listed.files.is_empty() => reading.errors.push(nothing_in(path)),
+            Ok(listed) => {
+                for file in listed.files.into_iter().filter(|file| seen.insert(file.clone())) {
                     reading.append(read_file(&file));
                 }
             }
@@ -39,23 +35,41 @@ pub fn read(paths: &[PathBuf]) -> Reading {
     reading
 }
 
-/// The manifests at `path`, sorted: the file itself, or in a folder and those below it all that end in
-/// `.yaml`, `.yml` or `.json`, but for hidden ones and `kustomization.yaml`, which is no object.
+/// What is at a path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The manifests, sorted.
+    pub files: Vec<PathBuf>,
+    /// The folders that were looked into, sorted; none where the path is a file.
+    pub folders: Vec<PathBuf>,
+}
+
+/// The manifests at `path`: the file itself, or in a folder and those below it all that end in `.yaml`, `.yml` or
+/// `.json`, but for hidden ones and `kustomization.yaml`, which is no object. Not looked into are hidden folders,
+/// `node_modules`, and folders that are marked as caches (`CACHEDIR.TAG`: Cargo's `target`, tools' caches): they
+/// hold thousands of files, and none that somebody wrote.
 ///
 /// # Errors
 /// Where there is no such file, or a folder cannot be listed.
-pub fn list(path: &Path) -> Result<Vec<PathBuf>, Remark> {
+pub fn list(path: &Path) -> Result<Listed, Remark> {
     let found = std::fs::metadata(path).map_err(|error| remark(path, unreadable(&error)))?;
     if !found.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        return Ok(Listed { files: vec![path.to_owned()], folders: Vec::new() });
     }
-    let mut files = Vec::new();
-    walk(path, 0, &mut files)?;
-    files.sort();
-    Ok(files)
+    let mut listed = Listed::default();
+    walk(path, 0, &mut listed)?;
+    listed.files.sort();
+    listed.folders.sort();
+    Ok(listed)
 }
 
-fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Remark> {
+/// What is said of a folder without manifests.
+pub(in crate::local) fn nothing_in(path: &Path) -> Remark {
+    remark(path, "no .yaml, .yml or .json file is in this folder".to_owned())
+}
+
+fn walk(folder: &Path, depth: usize, listed: &mut Listed) -> Result<(), Remark> {
+    listed.folders.push(folder.to_owned());
     let failed = |error: std::io::Error| remark(folder, unreadable(&error));
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -66,11 +80,11 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Rem
         // Follows symbolic links: the files of a mounted ConfigMap are some.
         let Ok(found) = std::fs::metadata(&path) else { continue };
         if found.is_dir() {
-            if depth < DEPTH_LIMIT {
-                walk(&path, depth + 1, files)?;
+            if depth < DEPTH_LIMIT && name != "node_modules" && !path.join("CACHEDIR.TAG").is_file() {
+                walk(&path, depth + 1, listed)?;
             }
         } else if is_manifest(&path) {
-            files.push(path);
+            listed.files.push(path);
         }
     }
     Ok(())

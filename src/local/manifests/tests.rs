@@ -248,3 +248,31 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn folders_that_nobody_writes_manifests_in_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |path: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "").unwrap();
+    };
+    for path in
+        ["a.yaml", "deploy/b.yml", "target/c.json", ".d.yaml", "README.md", "deploy/kustomization.yaml"]
+    {
+        file(path);
+    }
+    for path in [".git/e.yaml", "web/node_modules/f/g.yaml", "built/CACHEDIR.TAG", "built/debug/h.json"] {
+        file(path);
+    }
+    let listed = list(folder.path()).unwrap();
+    let told = |paths: &[std::path::PathBuf]| -> Vec<String> {
+        let inside = paths.iter().map(|path| path.strip_prefix(folder.path()).unwrap());
+        inside.map(|path| path.display().to_string()).collect()
+    };
+    assert_eq!(told(&listed.files), ["a.yaml", "deploy/b.yml", "target/c.json"]);
+    assert_eq!(told(&listed.folders), ["", "deploy", "target", "web"]);
+    let empty = folder.path().join("web");
+    let said = read(&[empty]).errors.remove(0).to_string();
+    assert!(said.contains("web: no .yaml, .yml or .json file is in this folder"), "{said}");
+}
