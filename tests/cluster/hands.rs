@@ -4,8 +4,9 @@
 //! Deployments, ReplicaSets, EndpointSlices and garbage collection stay the controller manager's work. It refuses
 //! to run images or probes; what becomes of a pod stands in its spec ([`Fate`]).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -28,6 +29,15 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 /// Addresses are never dealt twice: an old connection must not reach a new pod.
 static DEALT: AtomicU32 = AtomicU32::new(0);
+
+/// Addresses of pods of versions, and whose they are; for as long as the tests run.
+static VERSIONS: Mutex<BTreeMap<Ipv4Addr, String>> = Mutex::new(BTreeMap::new());
+
+#[allow(dead_code, reason = "the example of the same file asks nobody")]
+/// The version whose pod has, or had, an address; none for a pod of a base.
+pub fn version_at(address: Ipv4Addr) -> Option<String> {
+    VERSIONS.lock().unwrap().get(&address).cloned()
+}
 
 /// The played kubelet; it ends when dropped.
 pub struct Hands {
@@ -151,7 +161,7 @@ impl Life {
         self.bind().await;
         match fate {
             Fate::Ready(after) => {
-                let address = deal();
+                let address = deal(&self.pod);
                 let echoes = self.serve(address, stop).await;
                 if after > Duration::ZERO {
                     self.write(fate::running(&self.pod, address, false, &now())).await;
@@ -160,9 +170,9 @@ impl Life {
                 self.write(fate::running(&self.pod, address, true, &now())).await;
                 return echoes;
             }
-            Fate::NeverReady => self.write(fate::running(&self.pod, deal(), false, &now())).await,
+            Fate::NeverReady => self.write(fate::running(&self.pod, deal(&self.pod), false, &now())).await,
             Fate::Crash => {
-                let address = deal();
+                let address = deal(&self.pod);
                 for restarts in 1..=fate::RESTARTS {
                     self.write(fate::crashed(&self.pod, address, restarts, &now())).await;
                     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -239,9 +249,13 @@ fn settled(outcome: kube::Result<()>) -> bool {
     }
 }
 
-fn deal() -> Ipv4Addr {
+fn deal(pod: &Pod) -> Ipv4Addr {
     let number = DEALT.fetch_add(1, Ordering::Relaxed) % 60_000;
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 1, 0)) + 1 + number)
+    let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 244, 1, 0)) + 1 + number);
+    if let Some(version) = pod.labels().get("kyaninus.com/version") {
+        VERSIONS.lock().unwrap().insert(address, version.clone());
+    }
+    address
 }
 
 fn now() -> String {

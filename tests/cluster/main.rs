@@ -10,7 +10,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod apart;
+mod failing;
 mod fate;
 mod hands;
+mod leader;
+mod load;
+mod many;
 mod merge;
+mod outage;
 mod plane;
+mod program;
+mod samples;
+mod scene;
+mod stranger;
+
+/// A number that the environment may set.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DeleteParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde::Deserialize;
@@ -92,20 +90,9 @@ impl Plane {
         Client::try_from(config).unwrap()
     }
 
-    /// A namespace of the test's own, empty.
-    pub async fn namespace(&self, name: &str) -> OwnNamespace {
-        let client = self.client("admin").await;
-        let api: Api<Namespace> = Api::all(client.clone());
-        let namespace: Namespace =
-            serde_json::from_value(serde_json::json!({"metadata": {"name": name}})).unwrap();
-        let _ = api.delete(name, &DeleteParams::default()).await;
-        // A run before this one may have left it; it goes first.
-        let end = Instant::now() + Duration::from_secs(60);
-        while let Err(error) = api.create(&PostParams::default(), &namespace).await {
-            assert!(Instant::now() < end, "namespace {name} cannot be made: {error}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        OwnNamespace { name: name.to_owned(), client }
+    /// The folder that it keeps its files in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// What kubectl says, as administrator; its words where it fails.
@@ -153,22 +140,6 @@ impl Plane {
     }
 }
 
-/// A namespace that is deleted with all in it when dropped.
-pub struct OwnNamespace {
-    pub name: String,
-    pub client: Client,
-}
-
-impl OwnNamespace {
-    /// The objects of a kind in it.
-    pub fn api<K>(&self) -> Api<K>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    {
-        Api::namespaced(self.client.clone(), &self.name)
-    }
-}
-
 /// An address of this namespace that nobody listens on now.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -177,11 +148,7 @@ pub fn free_address() -> SocketAddr {
 }
 
 /// Waits until something holds, at most `seconds`; `what` says what did not come.
-pub async fn until<F, Fut>(seconds: u64, what: &str, mut holds: F)
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = bool>,
-{
+pub async fn until(seconds: u64, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(seconds);
     while !holds().await {
         assert!(Instant::now() < end, "after {seconds} s: {what}");

@@ -16,16 +16,13 @@ use kube::{Client, Error};
 use serde_json::{Map, Value, json};
 use synkronic::plan::merge::{Root, merge};
 
-use crate::plane::{OwnNamespace, Plane};
+use crate::number;
+use crate::scene::Scene;
 use compare::{Verdict, compare};
 use draw::{Dice, Draw};
 
 /// Overlays on one base.
 const PER_BASE: u64 = 20;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
-}
 
 /// What the API server made of a write: the object, or why not.
 pub type Outcome = Result<Value, Vec<String>>;
@@ -107,9 +104,8 @@ struct Tally {
 #[ignore = "needs the control plane; tests/run starts it"]
 async fn overlays_come_to_what_the_api_server_makes_of_them() {
     let (cases, seed) = (number("SYNKRONIC_MERGE_CASES", 400), number("SYNKRONIC_SEED", 1));
-    let plane = Plane::find();
-    let own = plane.namespace("merge").await;
-    let server = Server { client: own.client.clone(), namespace: own.name.clone() };
+    let scene = Scene::set("merge").await;
+    let server = Server { client: scene.client.clone(), namespace: scene.namespace.clone() };
     let draw = Draw::new();
     let mut tally = Tally::default();
     let mut dice = Dice::new(seed);
@@ -120,7 +116,7 @@ async fn overlays_come_to_what_the_api_server_makes_of_them() {
         let root = if number % 5 == 0 { Root::Service } else { Root::Deployment };
         done += on_one_base(&server, &draw, root, number, &mut dice, &mut tally).await;
     }
-    own.end().await;
+    scene.end().await;
     print(&tally, done, seed);
     assert_eq!(tally.wrong, 0, "of {done} overlays (seed {seed}) so many came to something else; see above");
     let taken: u64 =
@@ -192,13 +188,5 @@ fn print(tally: &Tally, done: u64, seed: u64) {
         for (cause, times) in refusals.iter().take(40) {
             println!("{times:>6}  refused: {cause}");
         }
-    }
-}
-
-impl OwnNamespace {
-    /// Deletes it, and does not wait: nothing in it runs.
-    async fn end(self) {
-        let all: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(self.client.clone());
-        let _ = all.delete(&self.name, &kube::api::DeleteParams::default()).await;
     }
 }
