@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::{Client, ResourceExt};
-use serde_json::{Value, json};
-use synkronic::api::{DeploymentVersion, Router};
+use serde_json::json;
+use synkronic::api::DeploymentVersion;
 
 use crate::hands::Hands;
 use crate::plane::{Plane, until};
@@ -20,7 +20,8 @@ const LEASE: &str = "synkronic-controller";
 /// A namespace on a control plane with a kubelet.
 pub struct Scene {
     pub plane: Plane,
-    pub hands: Hands,
+    /// Plays for as long as the scene is set.
+    _hands: Hands,
     pub namespace: String,
     pub client: Client,
 }
@@ -37,7 +38,7 @@ impl Scene {
         plane.kubectl(&["wait", "--for=condition=Established", names[0], names[1]]).unwrap();
         let hands = Hands::start(plane.client("hands").await).await;
         let client = plane.client("admin").await;
-        let scene = Self { plane, hands, namespace: namespace.to_owned(), client };
+        let scene = Self { plane, _hands: hands, namespace: namespace.to_owned(), client };
         scene.clear().await;
         let namespaces: Api<Namespace> = Api::all(scene.client.clone());
         let made: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
@@ -146,12 +147,6 @@ impl Scene {
         let list = leases.list(&ListParams::default()).await.ok()?;
         let ours = list.items.into_iter().find(|lease| lease.name_any() == LEASE)?;
         ours.spec.and_then(|spec| spec.holder_identity)
-    }
-
-    /// The Router `shop` with some of its spec changed.
-    pub async fn route(&self, spec: Value) {
-        let patch = kube::api::Patch::Merge(json!({"spec": spec}));
-        self.api::<Router>().patch("shop", &kube::api::PatchParams::default(), &patch).await.unwrap();
     }
 }
 
