@@ -203,8 +203,10 @@ impl Life {
         let name = self.pod.name_any();
         let body = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
             "target": {"kind": "Node", "name": NODE}});
-        let taken = self.pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
-        while !taken {
+        if self.pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some()) {
+            return;
+        }
+        loop {
             let params = PostParams::default();
             let bound = self.pods.create_subresource::<_, Value>("binding", &name, &params, &body).await;
             if settled(bound.map(drop)) {

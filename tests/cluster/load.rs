@@ -42,7 +42,8 @@ impl Load {
         let report = Arc::new(Mutex::new(Report::default()));
         let begun = Instant::now();
         let mut clients = JoinSet::new();
-        for (host, version) in hosts.iter().cloned() {
+        for (host, version) in hosts {
+            let (host, version) = (host.clone(), version.clone());
             let (stop, report) = (stop.clone(), report.clone());
             clients.spawn(async move {
                 let mut caller = Caller::new(edge, &host);

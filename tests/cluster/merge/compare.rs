@@ -143,7 +143,7 @@ fn minus_one_of(causes: &[String]) -> Vec<String> {
     let one_of = |cause: &&String| ONE_OF.iter().any(|words| cause.contains(words));
     let volume = causes.iter().filter(one_of).any(|cause| cause.contains("volume type"));
     let mount = |cause: &String| cause.contains("volumeMounts[") && cause.contains("].name: Not found");
-    let left = causes.iter().filter(|cause| !one_of(cause) && !(volume && mount(cause)));
+    let left = causes.iter().filter(|cause| !(one_of(cause) || volume && mount(cause)));
     words(&left.cloned().collect::<Vec<_>>())
 }
 
