@@ -18,5 +18,6 @@ mod load;
 mod removal;
 mod rounds;
 mod switching;
+mod team;
 mod trouble;
 mod world;
