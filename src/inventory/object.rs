@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::key::Key;
 use super::selector::Labels;
+use crate::api::names;
 
 pub use facts::{
     AutoscalerFacts, ConfigFacts, DeploymentFacts, DisruptionFacts, NetworkPolicyFacts, PodFacts,
@@ -84,6 +85,19 @@ impl Meta {
             controller,
             finalizers: metadata.finalizers.unwrap_or_default(),
         }
+    }
+
+    /// Whether the object is a clone of ours.
+    #[must_use]
+    pub fn is_clone(&self) -> bool {
+        self.labels.contains_key(names::LABEL_DPV) && self.version().is_some()
+    }
+
+    /// The DeploymentVersion that controls the object, if one does.
+    #[must_use]
+    pub fn version(&self) -> Option<Key> {
+        let owner = self.controller.as_ref().filter(|owner| owner.kind == "DeploymentVersion")?;
+        Some(self.key.sibling(owner.name.as_str()))
     }
 
     /// The order of claims: the older first, then by key; one without a creation time is the newest.

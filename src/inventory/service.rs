@@ -1,5 +1,7 @@
 //! Which Service and port a Router's traffic goes through, for the base and for each version.
 
+use std::collections::BTreeSet;
+
 use super::Inventory;
 use super::finding::Finding;
 use super::key::Key;
@@ -11,8 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 impl Inventory {
     /// The Services of the namespace that select the pods of a base, without clones, in order of their names.
     pub fn services_of(&self, base: &DeploymentFacts) -> impl Iterator<Item = &ServiceFacts> {
-        let own = self.own_services.get(&base.meta.key.namespace).into_iter().flatten();
-        own.filter_map(|key| self.services.get(key)).filter(|service| service.selects(&base.pod_labels))
+        self.own_services(&base.meta.key.namespace).filter(|service| service.selects(&base.pod_labels))
     }
 
     /// The base's Service that a Router's traffic goes through: the one it names, else the base's only one.
@@ -60,6 +61,34 @@ impl Inventory {
                 refused("ServiceNotFound", "spec.service", message)
             }
         }
+    }
+
+    /// The Routers whose traffic may go through a Service: it is their base's, or has the name of a clone of
+    /// it. Where the Service is gone, only those that name it are among them.
+    #[must_use]
+    pub fn routers_through(&self, service: &Key) -> BTreeSet<Key> {
+        let name = &*service.name;
+        let mut bases: BTreeSet<&str> =
+            name.match_indices('-').filter_map(|(at, _)| name.get(..at)).chain([name]).collect();
+        // A name that ends in a hash may be the cut one of a Service whose own name was too long for a version's.
+        let cut = name.rsplit_once('-').filter(|(_, hash)| {
+            hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        });
+        if let Some((beginning, _)) = cut {
+            let longer = self.own_services(&service.namespace).map(|own| &*own.meta.key.name);
+            bases.extend(longer.filter(|own| own.starts_with(beginning)));
+        }
+        let named = self.routers.of_namespace(&service.namespace);
+        let named = named.filter(|it| it.spec.service.as_deref().is_some_and(|name| bases.contains(name)));
+        let mut found: BTreeSet<Key> = named.map(|router| router.meta.key.clone()).collect();
+        for base in bases {
+            let Some(base_service) = self.services.get(&service.sibling(base)) else { continue };
+            let selected = self.own_deployments(&service.namespace);
+            for base in selected.filter(|base| base_service.selects(&base.pod_labels)) {
+                found.extend(self.routers_of(&base.meta.key).map(|router| router.meta.key.clone()));
+            }
+        }
+        found
     }
 
     /// A version's own Service: the base's, or its clone for that version.

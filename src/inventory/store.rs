@@ -17,20 +17,22 @@ impl<T> Default for Store<T> {
 }
 
 impl<T: Keyed + PartialEq> Store<T> {
-    /// Takes the object in; tells whether it differs from what was there.
-    pub(super) fn insert(&mut self, object: T) -> bool {
-        match self.0.get(object.key()) {
-            Some(old) if **old == object => false,
-            _ => {
-                self.0.insert(object.key().clone(), Arc::new(object));
-                true
+    /// Puts the object there, or takes away what is there; `None` where nothing differs.
+    pub(super) fn set(&mut self, key: &Key, object: Option<T>) -> Option<Turn<T>> {
+        let before = self.0.get(key).cloned();
+        match object {
+            None => {
+                let before = Some(before?);
+                self.0.remove(key);
+                Some(Turn { before, after: None })
+            }
+            Some(object) if before.as_deref() == Some(&object) => None,
+            Some(object) => {
+                let after = Arc::new(object);
+                self.0.insert(key.clone(), after.clone());
+                Some(Turn { before, after: Some(after) })
             }
         }
-    }
-
-    /// Takes the object out; tells whether it was there.
-    pub(super) fn remove(&mut self, key: &Key) -> bool {
-        self.0.remove(key).is_some()
     }
 
     /// The object of this key.
@@ -58,6 +60,16 @@ impl<T: Keyed + PartialEq> Store<T> {
             .map(|(_, object)| &**object)
     }
 
+    /// Those of one namespace whose names begin so, in order of their names.
+    pub fn beginning<'s>(&'s self, namespace: &str, beginning: &'s str) -> impl Iterator<Item = &'s T> {
+        let first = Key::new(namespace, beginning);
+        let namespace = first.namespace.clone();
+        self.0
+            .range(first..)
+            .take_while(move |(key, _)| key.namespace == namespace && key.name.starts_with(beginning))
+            .map(|(_, object)| &**object)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -68,5 +80,27 @@ impl<T: Keyed + PartialEq> Store<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// An object before and after an edit.
+pub(super) struct Turn<T> {
+    pub before: Option<Arc<T>>,
+    pub after: Option<Arc<T>>,
+}
+
+impl<T> Turn<T> {
+    /// What was there and what is there.
+    pub fn both(&self) -> impl Iterator<Item = &T> {
+        self.before.iter().chain(&self.after).map(|object| &**object)
+    }
+
+    /// Whether it came, went, or `same` says no of the two.
+    pub fn differs(&self, same: impl FnOnce(&T, &T) -> bool) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => !same(before, after),
+            (None, None) => false,
+            _ => true,
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! Which base a DeploymentVersion belongs to, under which id, and so: the set of versions of a base.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Inventory;
 use super::finding::Finding;
 use super::key::Key;
 use super::names;
-use super::object::{Keyed, VersionFacts};
+use super::object::VersionFacts;
 use crate::api::VersionId;
 
 /// One running variant of a base.
@@ -64,30 +64,11 @@ impl Inventory {
         self.versions.iter()
     }
 
-    /// Resolves the DeploymentVersions of a namespace anew; returns the bases whose versions differ.
-    pub(super) fn resolve_namespace(&mut self, namespace: &str) -> BTreeSet<Key> {
-        let mut by_age: Vec<&VersionFacts> = self.dpvs.of_namespace(namespace).collect();
-        by_age.sort_by(|a, b| a.meta.age().cmp(&b.meta.age()));
-        let mut resolutions = BTreeMap::new();
-        let mut versions: BTreeMap<Key, Versions> = BTreeMap::new();
-        for dpv in by_age {
-            let resolution = match self.resolve(dpv) {
-                Ok(resolved) => admit(dpv, resolved, &mut versions),
-                Err(finding) => Resolution::Refused(finding),
-            };
-            resolutions.insert(dpv.key().clone(), resolution);
-        }
-        for deployment in self.deployments.of_namespace(namespace).filter(|it| !it.is_clone()) {
-            let base = &deployment.meta.key;
-            let id = VersionId::base();
-            let version = Version { id: id.clone(), deployment: base.name.clone(), dpv: None };
-            versions.entry(base.clone()).or_default().insert(id, version);
-        }
-        replace_namespace(&mut self.resolutions, namespace, resolutions);
-        replace_namespace(&mut self.versions, namespace, versions)
-    }
-
-    fn resolve(&self, dpv: &VersionFacts) -> Result<Resolved, Finding> {
+    /// What one DeploymentVersion comes to by itself; that an older one holds its id is not seen here.
+    ///
+    /// # Errors
+    /// Why it is a version of nothing.
+    pub(super) fn resolve(&self, dpv: &VersionFacts) -> Result<Resolved, Finding> {
         let own = &dpv.meta.key;
         if let Some(namespace) = &dpv.spec.namespace
             && **namespace != *own.namespace
@@ -117,8 +98,8 @@ impl Inventory {
     /// The base by name, by memory or by convention.
     fn base_of(&self, dpv: &VersionFacts) -> Result<Key, Finding> {
         let own = &dpv.meta.key;
-        if let Some(name) = dpv.spec.name.as_deref().filter(|name| **name != *own.name && !name.is_empty()) {
-            let base = own.sibling(name);
+        if let Some(base) = dpv.named_base() {
+            let name = &*base.name;
             let known = dpv.status.base.as_ref().is_some_and(|known| known.name == name);
             return match self.deployments.get(&base) {
                 Some(found) if found.is_clone() => Err(Finding::rejected(
@@ -194,54 +175,16 @@ fn version_id(dpv: &VersionFacts, base: &Key) -> Result<VersionId, Finding> {
     }
 }
 
-/// Gives the id to the first that asks, which is the oldest.
-fn admit(dpv: &VersionFacts, resolved: Resolved, versions: &mut BTreeMap<Key, Versions>) -> Resolution {
-    let of_base = versions.entry(resolved.base.clone()).or_default();
-    if let Some(holder) = of_base.get(&resolved.version).and_then(|version| version.dpv.as_ref()) {
-        return Resolution::Refused(Finding::rejected(
-            dpv.reference(),
-            "VersionTaken",
-            "spec.version",
-            format!(
-                "the DeploymentVersion `{}` is older and holds the version id `{}` of base `{}`; choose another \
-                 in `spec.version`, or delete the older one",
-                holder.name, resolved.version, resolved.base.name
-            ),
-        ));
-    }
-    let version = Version {
-        id: resolved.version.clone(),
-        deployment: resolved.deployment.clone(),
-        dpv: Some(dpv.meta.key.clone()),
-    };
-    of_base.insert(resolved.version.clone(), version);
-    Resolution::Resolved(resolved)
-}
-
-/// Puts the entries of one namespace in the place of the old ones; returns the keys whose entries differ.
-fn replace_namespace<T: PartialEq>(
-    index: &mut BTreeMap<Key, T>,
-    namespace: &str,
-    new: BTreeMap<Key, T>,
-) -> BTreeSet<Key> {
-    let old: Vec<Key> = index
-        .range(Key::new(namespace, "")..)
-        .map(|(key, _)| key)
-        .take_while(|key| &*key.namespace == namespace)
-        .cloned()
-        .collect();
-    let mut differing: BTreeSet<Key> = BTreeSet::new();
-    for key in old {
-        if !new.contains_key(&key) {
-            index.remove(&key);
-            differing.insert(key);
-        }
-    }
-    for (key, value) in new {
-        if index.get(&key) != Some(&value) {
-            differing.insert(key.clone());
-            index.insert(key, value);
-        }
-    }
-    differing
+/// Why a DeploymentVersion does not get the id that it asks for.
+pub(super) fn version_taken(dpv: &VersionFacts, holder: &Key, base: &Key, id: &VersionId) -> Finding {
+    Finding::rejected(
+        dpv.reference(),
+        "VersionTaken",
+        "spec.version",
+        format!(
+            "the DeploymentVersion `{}` is older and holds the version id `{id}` of base `{}`; choose another \
+             in `spec.version`, or delete the older one",
+            holder.name, base.name
+        ),
+    )
 }

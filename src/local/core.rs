@@ -16,12 +16,11 @@ use super::pods::herd::Herd;
 use super::pods::life::Phase;
 use super::shelf::{Placed, Shelf};
 use super::world::{Origin, Put, World};
-use crate::inventory::object::RouterFacts;
-use crate::inventory::report::Reports;
+use crate::inventory::report::{Reports, RouteReport};
 use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Settings, names};
-use crate::plan::plan;
+use crate::plan::{Planned, Planner};
 use crate::routes::{Compiled, Table, compile};
-use crate::standing;
+use crate::standing::{self, Affected, Statuses};
 
 /// Puts a table in service.
 pub type Publish = Box<dyn FnMut(&Arc<Table>)>;
@@ -41,20 +40,25 @@ pub struct Core {
     compiled: Option<Compiled>,
     /// Puts a table in service.
     publish: Publish,
+    planner: Planner,
     /// What changed since the last compilation.
     changes: Changes,
+    /// What changed since the last plan.
+    unplanned: Changes,
+    /// What changed since the last statuses.
+    undecided: Changes,
+    /// What else needs a status.
+    affected: Affected,
+    /// The objects made for each DeploymentVersion.
+    clones: BTreeMap<Key, BTreeSet<(Kind, Key)>>,
     /// Whether the files have to be looked at.
     files_changed: bool,
     /// The manifests as they were put in last.
     applied: BTreeMap<(Kind, Key), Placed>,
     /// What is wrong with files and objects.
     remarks: Vec<Remark>,
-    /// Clones whose name a manifest's object has.
-    taken: Vec<String>,
-    /// Whether something changed that clones are made from.
-    plan_due: bool,
-    /// The addresses that the clones were told.
-    planned_with: Vec<String>,
+    /// Clones whose name a manifest's object has, by DeploymentVersion.
+    taken: BTreeMap<Key, Vec<String>>,
     again: Option<Instant>,
 }
 
@@ -71,13 +75,16 @@ impl Core {
             reports: Reports::default(),
             compiled: None,
             publish,
+            planner: Planner::default(),
             changes: Changes::default(),
+            unplanned: Changes::default(),
+            undecided: Changes::default(),
+            affected: Affected::default(),
+            clones: BTreeMap::new(),
             files_changed: true,
             applied: BTreeMap::new(),
             remarks: Vec::new(),
-            taken: Vec::new(),
-            plan_due: true,
-            planned_with: Vec::new(),
+            taken: BTreeMap::new(),
             again: None,
         }
     }
@@ -105,36 +112,19 @@ impl Core {
             self.files_changed = false;
             self.take_files(now, instant);
         }
-        for _ in 0..ROUNDS {
-            let addresses = self.addresses();
-            if std::mem::take(&mut self.plan_due) || self.planned_with != addresses {
-                self.make_clones(now);
-                self.planned_with = addresses;
+        for round in 0..ROUNDS {
+            // Who holds a host is a status; clones are told their addresses.
+            if !self.make_clones(now) && round > 0 {
+                break;
             }
             self.herd.reconcile(&self.inventory, &mut self.world, now);
             let edits = self.herd.show(&self.inventory, &mut self.world, now);
             self.update(edits);
             self.route(now);
-            // Who holds a host is a status; clones are told their addresses.
-            if self.planned_with == self.addresses() {
-                break;
-            }
         }
         // Nothing leads to them any more.
         self.herd.dismiss();
         self.again
-    }
-
-    /// What of the Routers a plan depends on: which addresses versions have. A plan reads every
-    /// DeploymentVersion, and most changes of a Router (its active version, its rules) change none.
-    fn addresses(&self) -> Vec<String> {
-        let of = |router: &RouterFacts| {
-            let held: Vec<_> =
-                router.hosts().into_iter().filter(|host| self.inventory.holds(router, host)).collect();
-            let spec = &router.spec;
-            format!("{} {held:?} {:?} {:?} {:?}", router.base(), spec.subdomain, spec.path, spec.versions)
-        };
-        self.inventory.routers.iter().map(of).collect()
     }
 
     fn update(&mut self, edits: Vec<Edit>) {
@@ -142,6 +132,8 @@ impl Core {
         for (kind, key) in &changes.objects {
             self.tell_herd(*kind, key);
         }
+        self.unplanned.extend(changes.clone());
+        self.undecided.extend(changes.clone());
         self.changes.extend(changes);
     }
 
@@ -180,7 +172,6 @@ impl Core {
             self.world.of(Origin::File).filter(|id| !there.contains(*id)).cloned().collect();
         edits.extend(gone.iter().filter_map(|(kind, key)| self.world.remove(*kind, key)));
         self.applied = applied;
-        self.plan_due |= edits.iter().any(concerns_clones);
         self.update(edits);
         self.add_defaults(now);
     }
@@ -226,53 +217,70 @@ impl Core {
         }
         let stale = before.difference(&there);
         edits.extend(stale.filter_map(|(kind, key)| self.world.remove(*kind, key)));
-        self.plan_due |= edits.iter().any(concerns_clones);
         self.update(edits);
     }
 
-    /// The clones that the plan wants, and none that it does not.
-    fn make_clones(&mut self, now: Timestamp) {
-        let plan = plan(&self.inventory, &self.settings);
-        self.taken.clear();
+    /// The clones that the plan wants, and none that it does not; whether the plan differs.
+    fn make_clones(&mut self, now: Timestamp) -> bool {
+        let changes = std::mem::take(&mut self.unplanned);
+        let mut differing = self.planner.update(&self.inventory, &self.settings, &changes);
+        let differs = !differing.is_empty();
+        self.affected.dpvs.extend(differing.clone());
+        // What could not be made for want of a name may be made now.
+        differing.extend(self.taken.keys().cloned());
         let mut edits = Vec::new();
+        for dpv in differing {
+            let Some(planned) = self.planner.planned().get(&dpv).cloned() else {
+                self.reports.clones.remove(&dpv);
+                self.taken.remove(&dpv);
+                let gone = self.clones.remove(&dpv).unwrap_or_default();
+                edits.extend(gone.iter().filter_map(|id| self.remove_clone(id)));
+                continue;
+            };
+            self.put_clones(&dpv, &planned, now, &mut edits);
+            self.reports.clones.insert(dpv, planned.report.clone());
+        }
+        self.update(edits);
+        differs
+    }
+
+    /// Takes a clone out; a file's object that has its name by now is the file's.
+    fn remove_clone(&mut self, (kind, key): &(Kind, Key)) -> Option<Edit> {
+        let is_clone = self.world.origin(*kind, key) == Some(Origin::Clone);
+        if is_clone { self.world.remove(*kind, key) } else { None }
+    }
+
+    /// The clones of one DeploymentVersion; those of one that is refused stay as they are.
+    fn put_clones(&mut self, dpv: &Key, planned: &Planned, now: Timestamp, edits: &mut Vec<Edit>) {
+        let mut taken = Vec::new();
         let mut there = BTreeSet::new();
-        for desired in &plan.objects {
-            let id = (desired.reference.kind, desired.reference.key.clone());
+        for desired in &planned.objects {
             match self.world.put((*desired.object).clone(), Origin::Clone, now) {
                 Ok(Put::Changed(edit)) => edits.push(edit),
                 Ok(Put::Same | Put::Foreign) => {}
-                Ok(Put::Taken(_)) => self.taken.push(format!(
+                Ok(Put::Taken(_)) => taken.push(format!(
                     "{}: the {} is there already and not its clone; rename one of them",
-                    desired.version.name, desired.reference
+                    dpv.name, desired.reference
                 )),
-                Err(message) => self.taken.push(format!("{}: {message}", desired.version.name)),
+                Err(message) => taken.push(format!("{}: {message}", dpv.name)),
             }
-            there.insert(id);
+            there.insert((desired.reference.kind, desired.reference.key.clone()));
         }
-        let clones: Vec<(Kind, Key)> = self.world.of(Origin::Clone).cloned().collect();
-        let stays = |id: &(Kind, Key)| {
-            let owner = self.owner(id);
-            there.contains(id) || owner.is_some_and(|dpv| plan.kept.contains(&dpv))
-        };
-        let gone: Vec<_> = clones.into_iter().filter(|id| !stays(id)).collect();
-        edits.extend(gone.iter().filter_map(|(kind, key)| self.world.remove(*kind, key)));
-        self.reports.clones = plan.reports;
-        self.update(edits);
-    }
-
-    /// The DeploymentVersion that an object belongs to, as long as it is there.
-    fn owner(&self, (kind, key): &(Kind, Key)) -> Option<Key> {
-        let object = self.world.get(*kind, key)?;
-        let name = object.pointer("/metadata/ownerReferences/0/name").and_then(Value::as_str)?;
-        let dpv = key.sibling(name);
-        self.inventory.dpvs.get(&dpv).map(|_| dpv)
+        if taken.is_empty() {
+            self.taken.remove(dpv);
+        } else {
+            self.taken.insert(dpv.clone(), taken);
+        }
+        if !planned.kept {
+            let before = self.clones.insert(dpv.clone(), there.clone()).unwrap_or_default();
+            edits.extend(before.difference(&there).filter_map(|id| self.remove_clone(id)));
+        }
     }
 
     /// Statuses and table, until neither changes the other.
     fn route(&mut self, now: Timestamp) {
         for _ in 0..ROUNDS {
-            let statuses = standing::decide(&self.inventory, &self.reports, &self.settings, now);
-            let statuses = statuses.differing(&self.inventory);
+            let statuses = self.decide(now);
             let mut edits = Vec::new();
             for (key, status) in statuses.dpvs {
                 let status = serde_json::to_value(status).unwrap_or_default();
@@ -296,8 +304,31 @@ impl Core {
             for endpoint in &compiled.retired {
                 endpoint.retired.store(true, Ordering::Release);
             }
-            self.reports.routers.clone_from(&compiled.reports);
+            self.hear_verdicts(&compiled.reports);
             self.compiled = Some(compiled);
+        }
+    }
+
+    /// The statuses that may differ, and do.
+    fn decide(&mut self, now: Timestamp) -> Statuses {
+        let changes = std::mem::take(&mut self.undecided);
+        let mut affected = std::mem::take(&mut self.affected);
+        let of_changes = standing::affected(&self.inventory, &changes);
+        affected.dpvs.extend(of_changes.dpvs);
+        affected.routers.extend(of_changes.routers);
+        standing::decide_for(&self.inventory, &affected, &self.reports, &self.settings, now)
+            .differing(&self.inventory)
+    }
+
+    /// Takes over what the compilation says of each Router.
+    fn hear_verdicts(&mut self, verdicts: &BTreeMap<Key, RouteReport>) {
+        let known = &mut self.reports.routers;
+        known.retain(|key, _| verdicts.contains_key(key));
+        for (key, verdict) in verdicts {
+            if known.get(key) != Some(verdict) {
+                known.insert(key.clone(), verdict.clone());
+                self.affected.routers.insert(key.clone());
+            }
         }
     }
 
@@ -326,7 +357,7 @@ impl Core {
             added: &added.collect(),
         };
         let mut picture = picture(&scene);
-        picture.notes.extend(self.taken.iter().cloned());
+        picture.notes.extend(self.taken.values().flatten().cloned());
         picture
     }
 
@@ -334,23 +365,6 @@ impl Core {
     #[must_use]
     pub fn into_herd(self) -> Herd {
         self.herd
-    }
-}
-
-/// Whether clones are made from such an object; of Routers see [`Core::addresses`].
-fn concerns_clones(edit: &Edit) -> bool {
-    let kind = match edit {
-        Edit::Apply(object) => object.kind(),
-        Edit::Remove(kind, _) => *kind,
-    };
-    match kind {
-        Kind::Deployment
-        | Kind::Service
-        | Kind::DeploymentVersion
-        | Kind::PodDisruptionBudget
-        | Kind::HorizontalPodAutoscaler
-        | Kind::NetworkPolicy => true,
-        Kind::Router | Kind::ConfigMap | Kind::Secret | Kind::EndpointSlice | Kind::Pod => false,
     }
 }
 

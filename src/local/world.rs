@@ -103,6 +103,12 @@ impl World {
         self.held.iter().filter(move |(_, held)| held.origin == origin).map(|(id, _)| id)
     }
 
+    /// Whose an object is; `None` where there is none.
+    #[must_use]
+    pub fn origin(&self, kind: Kind, key: &Key) -> Option<Origin> {
+        self.held.get(&(kind, key.clone())).map(|held| held.origin)
+    }
+
     /// An object as it is now.
     #[must_use]
     pub fn get(&self, kind: Kind, key: &Key) -> Option<&Value> {

@@ -1,6 +1,6 @@
 //! One version: its base, its overlay, and the objects they come to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
 use crate::inventory::selector::Labels;
 use crate::inventory::versions::Resolved;
-use crate::inventory::{Finding, Inventory, Kind, ObjectReference, Settings, names};
+use crate::inventory::{Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
 
 /// What a version comes to.
 pub(super) struct Clone {
@@ -21,6 +21,42 @@ pub(super) struct Clone {
     pub objects: Vec<(ObjectReference, Value)>,
     /// Warnings.
     pub findings: Vec<Finding>,
+    /// The labels that base and overlay ask for, without Synkronic's own.
+    pub asked: Labels,
+    /// The labels that the pods get instead; `None` where one goes.
+    pub changed: Box<[(String, Option<String>)]>,
+}
+
+/// What the versions of one update are made with.
+pub(super) struct Around<'i> {
+    pub inventory: &'i Inventory,
+    pub settings: &'i Settings,
+    /// What all versions of a base are made from, looked up once: a namespace holds many more clones than bases.
+    grounds: BTreeMap<Key, Arc<Ground>>,
+}
+
+/// What all versions of a base are made from.
+struct Ground {
+    /// The base's spec, before any overlay.
+    spec: Value,
+    /// The Services that select its pods.
+    services: Vec<Arc<ServiceFacts>>,
+}
+
+impl<'i> Around<'i> {
+    pub fn new(inventory: &'i Inventory, settings: &'i Settings) -> Self {
+        Self { inventory, settings, grounds: BTreeMap::new() }
+    }
+
+    fn ground(&mut self, base: &DeploymentFacts) -> Arc<Ground> {
+        let inventory = self.inventory;
+        let find = || {
+            let services = inventory.services_of(base);
+            let services = services.filter_map(|service| inventory.services.shared(&service.meta.key));
+            Arc::new(Ground { spec: strip::deployment_spec(base.spec()), services: services.collect() })
+        };
+        self.grounds.entry(base.meta.key.clone()).or_insert_with(find).clone()
+    }
 }
 
 /// A version while it is made.
@@ -70,18 +106,25 @@ fn below(field: &str, path: &str) -> String {
     format!("{field}{joint}{path}")
 }
 
+/// What one version is made with, besides its base.
+pub(super) struct Given<'g> {
+    pub dpv: &'g VersionFacts,
+    pub resolved: &'g Resolved,
+    /// Everything in the namespace that selects pods.
+    pub catchers: &'g [Catcher],
+    /// What of it catches the pods that run now.
+    pub caught: &'g [ObjectReference],
+    /// The version's first address.
+    pub url: Option<&'g str>,
+}
+
 /// Works out one version.
 ///
 /// # Errors
 /// Why nothing is wanted for it.
-pub(super) fn clone(
-    inventory: &Inventory,
-    settings: &Settings,
-    dpv: &VersionFacts,
-    resolved: &Resolved,
-    services: &[Arc<ServiceFacts>],
-    catchers: &[Catcher],
-) -> Result<Clone, Vec<Finding>> {
+pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone, Vec<Finding>> {
+    let Given { dpv, resolved, catchers, caught, url } = *given;
+    let inventory = around.inventory;
     let Some(base) = inventory.deployments.get(&resolved.base).filter(|_| resolved.base_present) else {
         let message = format!(
             "the base Deployment `{}` is gone; what runs of this version stays as it is until the base is back",
@@ -89,12 +132,13 @@ pub(super) fn clone(
         );
         return Err(vec![Finding::rejected(dpv.reference(), "BaseNotFound", "spec.name", message)]);
     };
+    let ground = around.ground(base);
     let hash = names::dpv_label(&dpv.meta.key.name);
     let subject = Subject { dpv, base, resolved, hash };
     let mut warnings = Vec::new();
     let overlays = Overlays::read(&subject)?;
-    let mut spec = overlays.deployment(&subject, &mut warnings)?;
-    check_rights(&subject, settings, &spec)?;
+    let mut spec = overlays.deployment(&subject, ground.spec.clone(), &mut warnings)?;
+    check_rights(&subject, around.settings, &spec)?;
     let chosen = selection::choose(&subject, &overlays, &spec, catchers, &mut warnings)?;
     let asked = pod_labels(&spec);
     follow(
@@ -106,16 +150,14 @@ pub(super) fn clone(
     if let Some(build) = dpv.meta.annotations.get(api_names::ANNOTATION_BUILD) {
         pods::annotate(&mut spec, api_names::ANNOTATION_BUILD, build);
     }
-    let urls = inventory.urls_of(&resolved.base, &resolved.version, settings);
-    let url = urls.first().map(String::as_str);
     pods::renew_pull_policy(&mut spec, base.spec(), overlays.deployment.as_ref());
     pods::equip(&mut spec, resolved.version.as_str(), url, overlays.deployment.as_ref());
     set_replicas(&mut spec, dpv.spec.suspend);
-    selection::watch_the_old(inventory, &subject, catchers, &mut warnings);
+    warnings.extend(selection::watch_the_old(&subject, caught));
     selection::watch_policies(inventory, &subject, &chosen.labels, &mut warnings);
 
     let mut objects = Vec::new();
-    for found in service::wanted(inventory, &subject, services)? {
+    for found in service::wanted(inventory, &subject, &ground.services)? {
         let name = names::service(&found.meta.key.name, &resolved.version);
         let overlay = overlays.service.as_ref();
         let object = service::clone(&subject, &found, &name, overlay, &chosen.labels, &mut warnings)?;
@@ -131,7 +173,13 @@ pub(super) fn clone(
     };
     warnings.sort();
     warnings.dedup();
-    Ok(Clone { objects: objects.into_iter().map(named).collect(), findings: warnings })
+    let change = |key: &String| (key.clone(), chosen.labels.get(key).cloned());
+    Ok(Clone {
+        objects: objects.into_iter().map(named).collect(),
+        findings: warnings,
+        changed: chosen.changed.iter().map(change).collect(),
+        asked,
+    })
 }
 
 fn no_service(subject: &Subject<'_>) -> Finding {
@@ -183,8 +231,12 @@ impl Overlays {
     }
 
     /// The base's spec with the overlay on it and the removed paths out of it.
-    fn deployment(&self, subject: &Subject<'_>, warnings: &mut Vec<Finding>) -> Result<Value, Vec<Finding>> {
-        let mut spec = strip::deployment_spec(subject.base.spec());
+    fn deployment(
+        &self,
+        subject: &Subject<'_>,
+        mut spec: Value,
+        warnings: &mut Vec<Finding>,
+    ) -> Result<Value, Vec<Finding>> {
         if steps::list(&spec, "/template/spec/containers").next().is_none() {
             let name = &subject.base.meta.key.name;
             let message = format!("the base Deployment `{name}` has no containers; correct it");

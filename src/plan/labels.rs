@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::api::{VersionId, names as api_names};
 use crate::inventory::names::{fitted, hash8};
 use crate::inventory::selector::{Labels, Selector};
-use crate::inventory::{Inventory, Kind, ObjectReference};
+use crate::inventory::{Kind, ObjectReference};
 
 /// Something that selects pods.
 #[derive(Debug, Clone)]
@@ -30,29 +30,6 @@ impl Catcher {
     pub fn catches(&self, labels: &Labels) -> bool {
         !self.selector.is_empty() && self.selector.matches(labels)
     }
-}
-
-/// Everything in a namespace that selects pods, but what Synkronic made itself. An autoscaler counts the pods
-/// that its Deployment selects, and stands for itself no further.
-pub(super) fn catchers(inventory: &Inventory, namespace: &str) -> Vec<Catcher> {
-    let who = |kind, key: &crate::inventory::Key| ObjectReference { kind, key: key.clone() };
-    let services = inventory.services.of_namespace(namespace).filter(|it| !it.is_clone()).filter_map(|it| {
-        let selector = Selector::by_labels(it.selector.as_ref()?);
-        Some(Catcher { who: who(Kind::Service, &it.meta.key), selector })
-    });
-    let deployments = inventory
-        .deployments
-        .of_namespace(namespace)
-        .filter(|it| !it.is_clone())
-        .map(|it| Catcher { who: who(Kind::Deployment, &it.meta.key), selector: it.selector.clone() });
-    let budgets = inventory.disruption_budgets.of_namespace(namespace).filter_map(|it| {
-        Some(Catcher { who: who(Kind::PodDisruptionBudget, &it.meta.key), selector: it.selector.clone()? })
-    });
-    let policies = inventory
-        .network_policies
-        .of_namespace(namespace)
-        .map(|it| Catcher { who: who(Kind::NetworkPolicy, &it.meta.key), selector: it.pod_selector.clone() });
-    services.chain(deployments).chain(budgets).chain(policies).collect()
 }
 
 /// The labels chosen for a version's pods.

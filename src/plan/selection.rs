@@ -8,7 +8,7 @@ use super::json::list;
 use super::labels::{self, Catcher, Chosen};
 use crate::api::names as api_names;
 use crate::inventory::selector::{Labels, Selector};
-use crate::inventory::{Finding, Inventory, Kind};
+use crate::inventory::{Finding, Inventory, Kind, ObjectReference};
 
 /// Chooses the pods' labels, and says where they are not what the overlay asks for.
 pub(super) fn choose(
@@ -103,23 +103,16 @@ fn confinement(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) -> Opt
 
 /// Says so while pods that run already are caught by a selector that came later.
 pub(super) fn watch_the_old(
-    inventory: &Inventory,
     subject: &Subject<'_>,
-    catchers: &[Catcher],
-    warnings: &mut Vec<Finding>,
-) {
-    let key = subject.dpv.meta.key.sibling(subject.resolved.deployment.clone());
-    let Some(running) = inventory.deployments.get(&key).filter(|found| found.is_clone()) else { return };
-    for catcher in catchers.iter().filter(|it| it.who.kind != Kind::NetworkPolicy) {
-        if catcher.catches(&running.pod_labels) {
-            let message = format!(
-                "{} catches the pods that run now; their labels change, and until that roll-out is done it \
-                 selects them",
-                catcher.who
-            );
-            warnings.push(subject.warning("PodsCaught", "", message));
-        }
-    }
+    caught: &[ObjectReference],
+) -> impl Iterator<Item = Finding> {
+    caught.iter().map(|catcher| {
+        let message = format!(
+            "{catcher} catches the pods that run now; their labels change, and until that roll-out is done it \
+             selects them"
+        );
+        subject.warning("PodsCaught", "", message)
+    })
 }
 
 /// Says which NetworkPolicies admit the base's pods as peers and not the version's.
@@ -129,7 +122,7 @@ pub(super) fn watch_policies(
     chosen: &Labels,
     warnings: &mut Vec<Finding>,
 ) {
-    for policy in inventory.network_policies.of_namespace(&subject.dpv.meta.key.namespace) {
+    for policy in inventory.own_policies(&subject.dpv.meta.key.namespace) {
         let admits = |labels| peers(&policy.object).any(|peer| peer.matches(labels));
         if admits(&subject.base.pod_labels) && !admits(chosen) {
             let message = format!(
@@ -145,7 +138,7 @@ pub(super) fn watch_policies(
 }
 
 /// The peers in its own namespace that a NetworkPolicy admits by their labels.
-fn peers(policy: &Value) -> impl Iterator<Item = Selector> {
+pub(super) fn peers(policy: &Value) -> impl Iterator<Item = Selector> {
     [("/spec/ingress", "/from"), ("/spec/egress", "/to")].into_iter().flat_map(move |(rules, peers)| {
         list(policy, rules)
             .flat_map(move |rule| list(rule, peers))

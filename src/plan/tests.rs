@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::inventory::settings::OverlayRight;
-use crate::inventory::{Edit, Object, Severity};
+use crate::inventory::{Edit, Kind, Object, Severity};
 
 fn inventory(values: impl IntoIterator<Item = Value>) -> Inventory {
     let mut inventory = Inventory::default();

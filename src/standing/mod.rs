@@ -6,6 +6,7 @@
 //! agrees and a restart forgets nothing. Feeding its own answer back changes nothing. It routes nothing
 //! and makes no object.
 
+mod affected;
 mod conditions;
 mod pods;
 mod router;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use crate::api::{DeploymentVersionStatus, RouterStatus};
 use crate::inventory::report::Reports;
 use crate::inventory::{Inventory, Key, Settings};
+pub use affected::{Affected, affected};
 
 /// The status of every DeploymentVersion and Router.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,15 +51,26 @@ impl Statuses {
 /// speak of is not known yet.
 #[must_use]
 pub fn decide(inventory: &Inventory, reports: &Reports, settings: &Settings, now: Timestamp) -> Statuses {
+    decide_for(inventory, &Affected::all(inventory), reports, settings, now)
+}
+
+/// Where these objects stand at `now`; of those that are gone, nothing is said.
+#[must_use]
+pub fn decide_for(
+    inventory: &Inventory,
+    affected: &Affected,
+    reports: &Reports,
+    settings: &Settings,
+    now: Timestamp,
+) -> Statuses {
     let now = whole_second(now);
-    let pods = pods::ByVersion::of(inventory);
-    let dpvs = inventory.dpvs.iter().map(|dpv| {
-        let status = version::status(inventory, dpv, reports.clones.get(&dpv.meta.key), &pods, settings, now);
-        (dpv.meta.key.clone(), status)
+    let dpvs = affected.dpvs.iter().filter_map(|key| {
+        let dpv = inventory.dpvs.get(key)?;
+        Some((key.clone(), version::status(inventory, dpv, reports.clones.get(key), settings, now)))
     });
-    let routers = inventory.routers.iter().map(|router| {
-        let status = router::status(inventory, router, reports.routers.get(&router.meta.key), settings, now);
-        (router.meta.key.clone(), status)
+    let routers = affected.routers.iter().filter_map(|key| {
+        let router = inventory.routers.get(key)?;
+        Some((key.clone(), router::status(inventory, router, reports.routers.get(key), settings, now)))
     });
     Statuses { dpvs: dpvs.collect(), routers: routers.collect() }
 }

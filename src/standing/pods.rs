@@ -1,32 +1,9 @@
 //! Why a version does not come up, in its pods' own words.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
 use super::conditions::Verdict;
-use crate::api::names;
-use crate::inventory::Inventory;
 use crate::inventory::object::PodFacts;
-
-/// The pods of clones, by namespace, then by the label that their Deployment selects by.
-pub(super) struct ByVersion<'i>(BTreeMap<&'i str, BTreeMap<&'i str, Vec<&'i PodFacts>>>);
-
-impl<'i> ByVersion<'i> {
-    pub fn of(inventory: &'i Inventory) -> Self {
-        let mut by_namespace: BTreeMap<&str, BTreeMap<&str, Vec<_>>> = BTreeMap::new();
-        for pod in inventory.pods.iter().filter(|pod| !pod.meta.deleting) {
-            if let Some(label) = pod.meta.labels.get(names::LABEL_DPV) {
-                by_namespace.entry(&pod.meta.key.namespace).or_default().entry(label).or_default().push(pod);
-            }
-        }
-        Self(by_namespace)
-    }
-
-    pub fn get(&self, namespace: &str, label: &str) -> &[&'i PodFacts] {
-        self.0.get(namespace).and_then(|of_namespace| of_namespace.get(label)).map_or(&[], Vec::as_slice)
-    }
-}
 
 /// The worst that the pods tell of, `None` where they tell of nothing wrong.
 pub(super) fn trouble(pods: &[&PodFacts]) -> Option<Verdict> {

@@ -9,14 +9,13 @@ use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{DeploymentFacts, VersionFacts};
 use crate::inventory::report::{CloneReport, Pending};
 use crate::inventory::versions::{Resolution, Resolved};
-use crate::inventory::{Finding, Inventory, Settings, names as clone_names};
+use crate::inventory::{Finding, Inventory, Settings};
 
 /// The status of one DeploymentVersion.
 pub(super) fn status(
     inventory: &Inventory,
     dpv: &VersionFacts,
     report: Option<&CloneReport>,
-    pods: &pods::ByVersion<'_>,
     settings: &Settings,
     now: Timestamp,
 ) -> DeploymentVersionStatus {
@@ -32,10 +31,10 @@ pub(super) fn status(
     let counts = clone.map(Counts::of);
     let urls = resolved.map_or_else(Vec::new, |it| inventory.urls_of(&it.base, &it.version, settings));
 
-    let own_pods = pods.get(&dpv.meta.key.namespace, &clone_names::dpv_label(&dpv.meta.key.name));
+    let own_pods: Vec<_> = inventory.pods_of(&dpv.meta.key).filter(|pod| !pod.meta.deleting).collect();
     let base = base_resolved(inventory, dpv);
     let cloned = cloned(inventory, dpv, resolved, report);
-    let available = available(dpv, clone, counts.as_ref(), own_pods);
+    let available = available(dpv, clone, counts.as_ref(), &own_pods);
     let routed = routed(resolved, &urls);
     let pending = report.and_then(|report| report.pending).map(pending);
     let summary = summary(&base, &cloned, &available, pending);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::key::{Key, Kind, ObjectReference};
 use super::super::selector::{Labels, Selector};
 use super::{Keyed, Meta};
-use crate::api::{DeploymentVersionSpec, DeploymentVersionStatus, Host, RouterSpec, RouterStatus, names};
+use crate::api::{DeploymentVersionSpec, DeploymentVersionStatus, Host, RouterSpec, RouterStatus};
 
 /// A Deployment.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +28,7 @@ impl DeploymentFacts {
     /// Whether it is a clone of ours.
     #[must_use]
     pub fn is_clone(&self) -> bool {
-        self.meta.labels.contains_key(names::LABEL_DPV)
-            && self.meta.controller.as_ref().is_some_and(|owner| owner.kind == "DeploymentVersion")
+        self.meta.is_clone()
     }
 
     /// Its `spec`, as JSON.
@@ -81,8 +80,7 @@ impl ServiceFacts {
     /// Whether it is a clone of ours.
     #[must_use]
     pub fn is_clone(&self) -> bool {
-        self.meta.labels.contains_key(names::LABEL_DPV)
-            && self.meta.controller.as_ref().is_some_and(|owner| owner.kind == "DeploymentVersion")
+        self.meta.is_clone()
     }
 }
 

@@ -1,0 +1,116 @@
+//! Whether a version was made from, or with a view to, something that differs now.
+//!
+//! Too much is slow, too little is wrong: the property test holds what comes out against a fresh plan.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::place::Turn;
+use crate::api::VersionId;
+use crate::api::names as api_names;
+use crate::inventory::object::VersionFacts;
+use crate::inventory::selector::{Labels, Selector};
+use crate::inventory::{Inventory, Key, Kind, ObjectReference, names};
+
+/// What a version was made from.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub dpv: Arc<VersionFacts>,
+    /// Its base and id; `None` where it resolves to none, and nothing can concern it.
+    pub version: Option<(Key, VersionId)>,
+    /// The address that its pods are told.
+    pub url: Option<String>,
+    /// The labels that base and overlay ask for, without Synkronic's own.
+    pub asked: Arc<Labels>,
+    /// The labels that its pods get instead; `None` where one goes.
+    pub changed: Box<[(String, Option<String>)]>,
+    /// What catches the pods that run now.
+    pub caught: Vec<ObjectReference>,
+}
+
+impl Made {
+    /// A version that resolves to no base.
+    pub fn of_nothing(dpv: Arc<VersionFacts>) -> Self {
+        Self {
+            dpv,
+            version: None,
+            url: None,
+            asked: Arc::default(),
+            changed: Box::default(),
+            caught: Vec::new(),
+        }
+    }
+
+    /// Whether the same would be made of this DeploymentVersion, as far as it alone says.
+    pub fn is_of(&self, dpv: &VersionFacts) -> bool {
+        let old = &*self.dpv;
+        (&old.spec, &old.meta.uid, old.meta.created, &old.meta.annotations)
+            == (&dpv.spec, &dpv.meta.uid, dpv.meta.created, &dpv.meta.annotations)
+    }
+
+    /// Whether one of these concerns this version apart from its base.
+    pub fn is_concerned(&self, inventory: &Inventory, turns: &[Turn]) -> bool {
+        let key = &self.dpv.meta.key;
+        let running = inventory.deployments.get(&key.sibling(names::deployment(&key.name)));
+        let running = running.filter(|found| found.is_clone()).map(|found| &found.pod_labels);
+        turns.iter().any(|turn| {
+            let named = turn.who.kind == Kind::Service
+                && self.dpv.spec.services.iter().flatten().any(|name| **name == *turn.who.key.name);
+            let warned =
+                |selector: &Selector| turn.who.kind == Kind::PodDisruptionBudget && selector.is_empty();
+            named
+                || turn.selectors.iter().any(|selector| {
+                    warned(selector)
+                        || selector.matches_by(|key| self.asked_label(key))
+                        || selector.matches_by(|key| self.chosen_label(key))
+                        // Nearly always the same as is planned; looked at all the same.
+                        || running.is_some_and(|labels| selector.matches(labels))
+                })
+        })
+    }
+
+    fn asked_label(&self, key: &str) -> Option<Cow<'_, str>> {
+        let own = || self.version.as_ref();
+        match key {
+            api_names::LABEL_DPV => Some(names::dpv_label(&self.dpv.meta.key.name).into()),
+            api_names::LABEL_BASE => own().map(|(base, _)| names::fitted(&base.name).into()),
+            api_names::LABEL_VERSION => own().map(|(_, id)| id.as_str().into()),
+            key => self.asked.get(key).map(|value| value.as_str().into()),
+        }
+    }
+
+    fn chosen_label(&self, key: &str) -> Option<Cow<'_, str>> {
+        match self.changed.iter().find(|(changed, _)| changed == key) {
+            Some((_, value)) => value.as_deref().map(Cow::from),
+            None => self.asked_label(key),
+        }
+    }
+}
+
+/// Whether one of some turns concerns all versions of a base, by base.
+pub(super) struct Bases<'t> {
+    inventory: &'t Inventory,
+    turns: &'t [Turn],
+    known: BTreeMap<Key, bool>,
+}
+
+impl<'t> Bases<'t> {
+    pub fn new(inventory: &'t Inventory, turns: &'t [Turn]) -> Self {
+        Self { inventory, turns, known: BTreeMap::new() }
+    }
+
+    /// Whether one of the turns concerns this base.
+    pub fn concern(&mut self, base: &Key) -> bool {
+        if let Some(known) = self.known.get(base) {
+            return *known;
+        }
+        let labels = self.inventory.deployments.get(base).map(|found| &found.pod_labels);
+        let concerned = self.turns.iter().any(|turn| {
+            let itself = turn.who.kind == Kind::Deployment && turn.who.key == *base;
+            itself || labels.is_some_and(|labels| turn.selectors.iter().any(|it| it.matches(labels)))
+        });
+        self.known.insert(base.clone(), concerned);
+        concerned
+    }
+}
