@@ -23,9 +23,12 @@ pub(super) struct Clone {
     pub findings: Vec<Finding>,
     /// The labels that base and overlay ask for, without Synkronic's own.
     pub asked: Labels,
-    /// The labels that the pods get instead; `None` where one goes.
-    pub changed: Box<[(String, Option<String>)]>,
+    /// What became of them, and what was given up on the way.
+    pub changed: Box<[Relabelled]>,
 }
+
+/// Labels that differ from what was asked for; `None` where one goes.
+pub(super) type Relabelled = Box<[(String, Option<String>)]>;
 
 /// What the versions of one update are made with.
 pub(super) struct Around<'i> {
@@ -173,11 +176,13 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     };
     warnings.sort();
     warnings.dedup();
-    let change = |key: &String| (key.clone(), chosen.labels.get(key).cloned());
+    let relabelled = |labels: &Labels| {
+        chosen.changed.iter().map(|key| (key.clone(), labels.get(key).cloned())).collect::<Relabelled>()
+    };
     Ok(Clone {
         objects: objects.into_iter().map(named).collect(),
         findings: warnings,
-        changed: chosen.changed.iter().map(change).collect(),
+        changed: chosen.given_up.iter().chain([&chosen.labels]).map(relabelled).collect(),
         asked,
     })
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::clone::Relabelled;
 use super::place::Turn;
 use crate::api::VersionId;
 use crate::api::names as api_names;
@@ -23,8 +24,8 @@ pub(super) struct Made {
     pub url: Option<String>,
     /// The labels that base and overlay ask for, without Synkronic's own.
     pub asked: Arc<Labels>,
-    /// The labels that its pods get instead; `None` where one goes.
-    pub changed: Box<[(String, Option<String>)]>,
+    /// What became of them, and what was given up on the way.
+    pub changed: Box<[Relabelled]>,
     /// What catches the pods that run now.
     pub caught: Vec<ObjectReference>,
 }
@@ -63,7 +64,7 @@ impl Made {
                 || turn.selectors.iter().any(|selector| {
                     warned(selector)
                         || selector.matches_by(|key| self.asked_label(key))
-                        || selector.matches_by(|key| self.chosen_label(key))
+                        || self.changed.iter().any(|it| selector.matches_by(|key| self.label_of(it, key)))
                         // Nearly always the same as is planned; looked at all the same.
                         || running.is_some_and(|labels| selector.matches(labels))
                 })
@@ -80,8 +81,8 @@ impl Made {
         }
     }
 
-    fn chosen_label(&self, key: &str) -> Option<Cow<'_, str>> {
-        match self.changed.iter().find(|(changed, _)| changed == key) {
+    fn label_of<'m>(&'m self, changed: &'m Relabelled, key: &str) -> Option<Cow<'m, str>> {
+        match changed.iter().find(|(changed, _)| changed == key) {
             Some((_, value)) => value.as_deref().map(Cow::from),
             None => self.asked_label(key),
         }

@@ -38,6 +38,8 @@ pub(super) struct Chosen {
     pub labels: Labels,
     /// Keys whose value, or presence, differs from what was asked for.
     pub changed: BTreeSet<String>,
+    /// What was tried first and is somebody else's.
+    pub given_up: Option<Labels>,
 }
 
 /// Chooses the labels of a version's pods.
@@ -68,8 +70,9 @@ pub(super) fn choose<'c>(
     let escapes: Vec<Escape> = escapes.into_iter().filter(|escape| !escape.by_drop.is_empty()).collect();
     let keys = smallest(&escapes, overlays);
     // A value that is somebody else's already is told apart by a hash.
+    let mut given_up = None;
     for salt in [String::new(), format!("-{}", hash8(dpv))] {
-        let chosen = changed(asked, &keys, version, &salt);
+        let chosen = Chosen { given_up: given_up.take(), ..changed(asked, &keys, version, &salt) };
         let caught: Vec<&Catcher> =
             catchers.iter().filter(|it| it.is_harmful() && it.catches(&chosen.labels)).collect();
         if caught.is_empty() {
@@ -78,6 +81,7 @@ pub(super) fn choose<'c>(
         if !salt.is_empty() {
             return Err(caught);
         }
+        given_up = Some(chosen.labels);
     }
     Err(caught)
 }
@@ -192,7 +196,7 @@ fn changed(asked: &Labels, moves: &Moves, version: &VersionId, salt: &str) -> Ch
             labels.insert(key.clone(), fitted(&format!("{joined}{salt}")));
         }
     }
-    Chosen { labels, changed: moves.keys().cloned().collect() }
+    Chosen { labels, changed: moves.keys().cloned().collect(), given_up: None }
 }
 
 #[cfg(test)]
