@@ -15,6 +15,8 @@ use crate::plane::until;
 use crate::program::Program;
 use crate::scene::{Scene, version};
 
+/// Shorter than the default, so that more leaders can be killed in a minute.
+const LEASE: [&str; 2] = ["--lease-duration", "5s"];
 /// Versions that are there at most.
 const VERSIONS: u64 = 8;
 
@@ -40,7 +42,8 @@ async fn a_leader_that_is_killed_leaves_no_trace() {
     let scene = Scene::set("leader").await;
     scene.shop();
     let mut dice = Dice(seed);
-    let mut programs = vec![Program::start(&scene.plane, &[]).await, Program::start(&scene.plane, &[]).await];
+    let mut programs =
+        vec![Program::start(&scene.plane, &LEASE).await, Program::start(&scene.plane, &LEASE).await];
     programs[0].serves("shop.test", "base").await;
     let apart = Apart::watch(scene.client.clone(), &scene.namespace, "shop");
     let mut wanted = Wanted::new();
@@ -56,7 +59,7 @@ async fn a_leader_that_is_killed_leaves_no_trace() {
             change(&scene, &mut dice, &mut wanted, round).await;
         }
         kill.await.unwrap();
-        programs.push(Program::start(&scene.plane, &[]).await);
+        programs.push(Program::start(&scene.plane, &LEASE).await);
         // Somebody leads again before the next is killed, or nobody ever would.
         converges(&scene, &programs, &wanted).await;
     }

@@ -1,10 +1,9 @@
 //! Synkronic on a real API server, without a node: etcd, API server and controller manager are Kubernetes' own;
 //! the kubelet is played by hand ([`hands`]).
 //!
-//! `tests/run` starts the control plane (`tests/kubernetes/plane`) and runs these inside its network namespace;
-//! by hand: `tests/kubernetes/plane up target/kubernetes/plane`, then
-//! `SYNKRONIC_PLANE=target/kubernetes/plane tests/kubernetes/plane exec target/kubernetes/plane cargo test --test
-//! cluster -- --ignored --test-threads 1`. Asked to run without a control plane, they fail: nothing is skipped.
+//! `tests/run` starts the control plane (`tests/kubernetes/plane`) and runs these inside its network namespace; by
+//! hand: `tests/cluster/run`, or `tests/cluster/run stranger` for one of them. Asked to run without a control
+//! plane, they fail: nothing is skipped.
 //!
 //! One at a time: each starts `synkronic run` for the whole of the cluster, and two would share a Lease.
 

@@ -96,13 +96,15 @@ pub fn undirected(overlay: &Value, base: &Value) -> Value {
             Value::Object(inner.collect())
         }
         Value::Array(items) => {
-            let bases = base.as_array().map(Vec::as_slice).unwrap_or_default();
+            let lone = |item: &Value| item.get("$patch").is_some() && named(item).is_none();
+            let there = base.as_array().map(Vec::as_slice).unwrap_or_default();
+            // In a list that is replaced whole, every element is new.
+            let bases = if items.iter().any(lone) { &[] } else { there };
             let of = |item: &Value| {
                 bases.iter().find(|other| named(other).is_some() && named(other) == named(item))
             };
-            let lone = |item: &Value| item.get("$patch").is_some() && named(item).is_none();
             let keeps = |item: &&Value| match item.get("$patch") {
-                Some(_) if lone(item) => !bases.is_empty(),
+                Some(_) if lone(item) => !there.is_empty(),
                 Some(directive) => directive != "delete" || of(item).is_some(),
                 None => true,
             };
