@@ -15,6 +15,8 @@ pub const LABEL_VERSION: &str = "kyaninus.com/version";
 pub const LABEL_DPV: &str = "kyaninus.com/dpv";
 /// Label: the common one that names the managing tool.
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label of the Leases by which edges report what they serve: `"true"`.
+pub const LABEL_EDGE: &str = "kyaninus.com/edge";
 /// Label of EndpointSlices: the Service they belong to.
 pub const LABEL_SERVICE_NAME: &str = "kubernetes.io/service-name";
 
@@ -28,6 +30,8 @@ pub const ANNOTATION_LINK: &str = "kyaninus.com/link";
 pub const ANNOTATION_SHARE_VOLUMES: &str = "kyaninus.com/share-volumes";
 /// Annotation of clones: hashes of what was applied, so that a field that is no longer wanted is noticed.
 pub const ANNOTATION_APPLIED: &str = "kyaninus.com/applied";
+/// Annotation of an edge's Lease: the highest `resourceVersion` of a Router that its table holds.
+pub const ANNOTATION_ROUTERS: &str = "kyaninus.com/routers";
 /// Annotation of pod templates: how the first container runs on this machine.
 pub const ANNOTATION_LOCAL_COMMAND: &str = "kyaninus.com/local-command";
 /// Annotation of pod templates: the folder it runs in.

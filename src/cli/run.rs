@@ -1,6 +1,6 @@
 //! `synkronic run`: in a cluster, as controller, as edge, or as both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Name of this process's pod
     #[arg(long, value_name = "NAME", env = "SYNKRONIC_POD_NAME", default_value_t = pod_name(), hide_default_value = true)]
     pod_name: String,
+    /// Uid of that pod: the Lease by which an edge reports goes with it
+    #[arg(long, value_name = "UID", env = "SYNKRONIC_POD_UID")]
+    pod_uid: Option<String>,
     /// Namespace of its Leases; by default the one of the service account, or of the kubeconfig's context
     #[arg(long, value_name = "NAME", env = "SYNKRONIC_POD_NAMESPACE")]
     pod_namespace: Option<String>,
@@ -124,6 +127,7 @@ impl Arguments {
             scheme: self.scheme.as_str(),
             port: self.port.filter(|port| *port != self.scheme.port()),
             allow_loopback: false,
+            refused: BTreeSet::new(),
             allowed_overlays: self.allow_overlay.iter().copied().collect(),
         }
     }
@@ -148,7 +152,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Before anything is started: a signal that comes early must find somebody.
     let mut signals = Signals::new()?;
-    let (roles, settings) = (arguments.roles(), arguments.settings());
+    let (roles, mut settings) = (arguments.roles(), arguments.settings());
     let table: Arc<ArcSwap<Table>> = Arc::default();
     let meter = Arc::new(Meter::new()?);
     let readiness = Readiness::new();
@@ -157,6 +161,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(namespace) = &arguments.pod_namespace {
         cluster.namespace.clone_from(namespace);
     }
+    settings.refused.extend(cluster.addresses());
     tracing::info!(
         server = %cluster.server, namespace = cluster.namespace, ?roles, ?settings,
         namespaces = ?arguments.namespaces, edge = ?roles.edge.then_some(&config), "configuration"
@@ -172,7 +177,15 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let serves = edge.as_ref().map(|edge| &edge.addresses);
     tracing::info!(?serves, admin = ?admin.addresses, "listening");
     let candidacy = arguments.candidacy();
-    let task = Task { cluster, roles, namespaces: arguments.namespaces.clone(), settings, candidacy };
+    let task = Task {
+        cluster,
+        roles,
+        namespaces: arguments.namespaces.clone(),
+        settings,
+        candidacy,
+        pod: arguments.pod_name.clone(),
+        pod_uid: arguments.pod_uid.clone(),
+    };
     let ends = Ends::default();
     let tell = teller(readiness.clone(), starting);
     let running = control::run(task, publisher(table, meter.clone()), tell, &meter, &ends);

@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kinds::Watched;
+use super::kinds::{Read, Watched};
 use super::trouble::{Failure, Trouble};
 use super::watch::News;
 use crate::inventory::object::Keyed;
-use crate::inventory::{Edit, Inventory, Key, Kind, Store};
+use crate::inventory::{Inventory, Key, Kind, Store};
 
 /// What is known of one watch.
 #[derive(Debug)]
@@ -34,8 +34,10 @@ pub struct Book {
 /// What follows from a piece of news.
 #[derive(Debug)]
 pub enum Effect {
-    /// An object came, changed or went.
-    Edit(Edit),
+    /// An object is there as it is.
+    Seen(Read),
+    /// An object is gone.
+    Gone(Key),
     /// A list is complete: of this kind and namespace only these objects are there.
     Sweep(BTreeSet<Key>),
     /// Whether the server answers has changed, or what is missing.
@@ -60,10 +62,10 @@ impl Book {
                 self.listed = Some(BTreeSet::new());
                 Effect::Nothing
             }
-            News::Seen(object) => {
-                self.list(object.key());
-                self.unreadable.remove(object.key());
-                Effect::Edit(Edit::Apply(object))
+            News::Seen(read) => {
+                self.list(read.key());
+                self.unreadable.remove(read.key());
+                Effect::Seen(read)
             }
             News::Unreadable(key, words) => {
                 self.list(&key);
@@ -74,7 +76,7 @@ impl Book {
             }
             News::Gone(key) => {
                 self.unreadable.remove(&key);
-                Effect::Edit(Edit::Remove(self.watched.kind, key))
+                Effect::Gone(key)
             }
             News::Complete => {
                 self.complete = true;
@@ -104,17 +106,6 @@ impl Book {
         }
     }
 
-    /// Which objects of its kind and namespace are known and not among `listed`.
-    #[must_use]
-    pub fn vanished(&self, inventory: &Inventory, listed: &BTreeSet<Key>) -> Vec<Edit> {
-        let known = keys(inventory, self.watched.kind, self.namespace.as_deref());
-        known
-            .into_iter()
-            .filter(|key| !listed.contains(key))
-            .map(|key| Edit::Remove(self.watched.kind, key))
-            .collect()
-    }
-
     /// Whether nothing more is to be waited for: the list was complete, or somebody has to give a right or
     /// install a definition first, and it can be done without.
     #[must_use]
@@ -127,8 +118,8 @@ impl Book {
     #[must_use]
     pub fn title(&self) -> String {
         match &self.namespace {
-            Some(namespace) => format!("{}s of namespace {namespace}", self.watched.kind),
-            None => format!("{}s", self.watched.kind),
+            Some(namespace) => format!("{} of namespace {namespace}", self.watched.title()),
+            None => self.watched.title(),
         }
     }
 
@@ -161,7 +152,8 @@ impl Book {
 }
 
 /// The keys of all objects of a kind, in one namespace or in all.
-fn keys(inventory: &Inventory, kind: Kind, namespace: Option<&str>) -> Vec<Key> {
+#[must_use]
+pub fn keys(inventory: &Inventory, kind: Kind, namespace: Option<&str>) -> Vec<Key> {
     fn of<T: Keyed + PartialEq>(store: &Store<T>, namespace: Option<&str>) -> Vec<Key> {
         match namespace {
             Some(namespace) => store.of_namespace(namespace).map(|it| it.key().clone()).collect(),

@@ -5,6 +5,7 @@
 //! server that vanished without a word would stay silent for five minutes; and it retries 429, 503 and 504 by
 //! itself, where every caller here has its own idea of when to come again.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,6 +39,26 @@ pub struct Cluster {
     pub namespace: String,
     /// The API server's address, for the log.
     pub server: http::Uri,
+}
+
+impl Cluster {
+    /// The API server's addresses, as far as configuration and environment name them.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let secure = self.server.scheme_str() != Some("http");
+        let port = self.server.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let own = self.server.host().and_then(|host| ip(host)).map(|ip| SocketAddr::new(ip, port));
+        let variable = |name| std::env::var(name).ok();
+        let service = variable("KUBERNETES_SERVICE_HOST").and_then(|host| ip(&host));
+        let port = variable("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok());
+        let service = service.zip(port).map(|(ip, port)| SocketAddr::new(ip, port));
+        own.into_iter().chain(service).collect()
+    }
+}
+
+/// An address, with or without the brackets that version 6 has in a URL.
+fn ip(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// Reads the configuration and builds the client. Nothing is sent yet.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Cluster;
 use super::core::{Core, Publish, Remark};
+use super::edges::{Reporter, Served};
 use super::kinds::{self, Roles, Watched};
 use super::lease::{self, Election, Lead, Terms};
 use super::watch::{Follower, Heard};
@@ -34,6 +35,10 @@ pub struct Task {
     pub settings: Settings,
     /// Which Lease the controllers share, and how long it holds.
     pub candidacy: Candidacy,
+    /// This process's pod.
+    pub pod: String,
+    /// The pod's uid, where it is known.
+    pub pod_uid: Option<String>,
 }
 
 /// How a controller stands for election.
@@ -66,9 +71,11 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, en
     tell(core.missing(), core.failing());
     let (mut followers, mut heard) = follow(&task, watches);
     let (election, mut lead) = stand(&task, ends);
+    let (reporting, served) = report(&task, ends);
     let mut ready = false;
     loop {
-        let settled = core.settle(Timestamp::now());
+        let settled = core.settle(Timestamp::now(), Instant::now());
+        served.send_if_modified(|told| std::mem::replace(told, core.served()) != *told);
         if let Some(since) = settled.published.filter(|_| ready) {
             meter.propagated(since.elapsed());
         }
@@ -81,6 +88,7 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, en
             biased;
             () = ends.stop.cancelled() => break,
             Ok(()) = lead.changed() => core.lead(lease::leads(*lead.borrow_and_update(), Instant::now())),
+            () = until(settled.again) => {}
             news = next(&mut heard) => {
                 let remarks = core.take(news);
                 let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
@@ -92,9 +100,30 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, en
         }
     }
     followers.shutdown().await;
-    // The Lease is given back, or runs out by itself.
+    // The Leases are given back, or run out by themselves.
     drop(lead);
     election.join_all().await;
+    reporting.join_all().await;
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// An edge reports what it serves.
+fn report(task: &Task, ends: &Ends) -> (JoinSet<()>, watch::Sender<Served>) {
+    let (sender, served) = watch::channel(Served::default());
+    let mut reporting = JoinSet::new();
+    if task.roles.edge {
+        let api = Api::namespaced(task.cluster.client.clone(), &task.cluster.namespace);
+        let (pod, pod_uid) = (task.pod.clone(), task.pod_uid.clone());
+        let reporter = Reporter { api, pod, pod_uid, served };
+        reporting.spawn(reporter.run(ends.leaving.clone()));
+    }
+    (reporting, sender)
 }
 
 /// A controller stands for election.
@@ -119,7 +148,8 @@ fn watches(task: &Task) -> Vec<(Watched, Option<String>)> {
         task.namespaces.iter().cloned().map(Some).collect()
     };
     let all = kinds.into_iter().flat_map(|kind| namespaces.iter().map(move |one| (kind, one.clone())));
-    all.collect()
+    let edges = (kinds::EDGES, Some(task.cluster.namespace.clone()));
+    all.chain(task.roles.controller.then_some(edges)).collect()
 }
 
 fn follow(task: &Task, watches: Vec<(Watched, Option<String>)>) -> (JoinSet<()>, Receiver<Heard>) {

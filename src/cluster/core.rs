@@ -1,18 +1,21 @@
 //! Everything known of the cluster, and what follows from it. No clock, no I/O: every input comes through a
 //! method, and [`Core::settle`] draws the conclusions. Who may write asks it what to write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::books::{Book, Effect};
-use super::kinds::{Roles, Watched};
+use super::books::{self, Book, Effect};
+use super::edges::{Edges, Served};
+use super::kinds::{Read, Roles, Subject, Watched};
 use super::watch::Heard;
+use crate::inventory::object::RouterFacts;
 use crate::inventory::report::Reports;
-use crate::inventory::{Changes, Edit, Inventory, Kind, Settings};
+use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Object, Settings};
 use crate::plan::{Plan, plan};
 use crate::routes::{Compiled, Table, compile};
 use crate::standing::{self, Statuses};
@@ -20,10 +23,16 @@ use crate::standing::{self, Statuses};
 /// Puts a table in service.
 pub type Publish = Box<dyn FnMut(&Arc<Table>)>;
 
+/// The EndpointSlice in which the API server writes its own addresses: namespace and name. Not whatever
+/// slice has the label of its Service: a tenant could have others' pods refused.
+const API_SERVER: (&str, &str) = ("default", "kubernetes");
+
 /// Everything known, and what follows from it.
 pub struct Core {
     roles: Roles,
     settings: Settings,
+    /// The addresses of the API server that the configuration names.
+    configured: BTreeSet<SocketAddr>,
     /// What has been heard of each watch, in the order of their places.
     books: Vec<Book>,
     inventory: Inventory,
@@ -37,10 +46,22 @@ pub struct Core {
     plan_due: bool,
     /// The statuses that differ from what is written.
     statuses: Statuses,
+    /// Whether they may differ although nothing that was heard says so.
+    decide_due: bool,
     compiled: Option<Compiled>,
     publish: Publish,
     /// Whether this process may write.
     leads: bool,
+    /// What edges say, and what is wanted of them.
+    edges: Edges,
+    /// When they have to be looked at again.
+    edges_due: Option<Instant>,
+    /// The highest version of a Router heard of.
+    reached: u64,
+    /// What the table in service holds.
+    served: Served,
+    /// Specifications of Routers that were new.
+    specifications: u64,
 }
 
 /// Something worth a line in the log.
@@ -60,6 +81,8 @@ pub enum Remark {
 /// What a settling has come to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Settled {
+    /// When to settle again although nothing was heard.
+    pub again: Option<Instant>,
     /// When the oldest change was heard that the table in service holds now, where that is a new one.
     pub published: Option<Instant>,
 }
@@ -75,6 +98,7 @@ impl Core {
     ) -> Self {
         Self {
             roles,
+            configured: settings.refused.clone(),
             settings,
             books: watches
                 .iter()
@@ -87,9 +111,15 @@ impl Core {
             plan: Plan::default(),
             plan_due: true,
             statuses: Statuses::default(),
+            decide_due: true,
             compiled: None,
             publish,
             leads: false,
+            edges: Edges::default(),
+            edges_due: None,
+            reached: 0,
+            served: Served::default(),
+            specifications: 0,
         }
     }
 
@@ -103,28 +133,23 @@ impl Core {
         let (mut edits, mut remarks) = (Vec::new(), Vec::new());
         for Heard { watch, at, news } in heard {
             let Some(book) = self.books.get_mut(watch) else { continue };
-            match book.hear(news) {
-                Effect::Edit(edit) => {
-                    self.since.get_or_insert(at);
-                    edits.push(edit);
-                }
+            let (subject, effect) = (book.watched.subject, book.hear(news));
+            match effect {
+                Effect::Seen(read) => edits.extend(self.see(read, at)),
+                Effect::Gone(key) => edits.extend(self.lose(subject, key, at)),
                 Effect::Sweep(listed) => {
                     // What is known has to be complete before what is missing can be told.
-                    let vanished = |core: &Self| {
-                        core.books
-                            .get(watch)
-                            .map(|book| book.vanished(&core.inventory, &listed))
-                            .unwrap_or_default()
-                    };
                     self.update(std::mem::take(&mut edits));
-                    edits = vanished(self);
+                    for key in self.vanished(watch, &listed) {
+                        edits.extend(self.lose(subject, key, at));
+                    }
                 }
                 Effect::State => {
                     let (title, trouble) = (book.title(), book.trouble());
                     remarks.push(Remark::Watch { title, trouble });
                 }
                 Effect::Unreadable(key, words) => {
-                    remarks.push(Remark::Unreadable(format!("{} {key}: {words}", book.watched.kind)));
+                    remarks.push(Remark::Unreadable(format!("{} {key}: {words}", subject.as_str())));
                 }
                 Effect::Nothing => {}
             }
@@ -133,34 +158,134 @@ impl Core {
         remarks
     }
 
+    fn see(&mut self, read: Read, at: Instant) -> Option<Edit> {
+        match read {
+            Read::Object(object, version) => {
+                if let Object::Router(router) = &*object {
+                    self.see_router(router, version);
+                }
+                self.since.get_or_insert(at);
+                Some(Edit::Apply(object))
+            }
+            Read::Edge(edge, report) => {
+                self.edges.hear(edge, report, at);
+                self.edges_due = Some(at);
+                None
+            }
+        }
+    }
+
+    fn see_router(&mut self, router: &RouterFacts, version: u64) {
+        let generation = router.meta.generation;
+        let programmed = router.status.conditions.iter().any(|condition| {
+            condition.type_ == "Programmed"
+                && condition.status == "True"
+                && condition.observed_generation == generation
+        });
+        self.reached = self.reached.max(version);
+        if self.edges.router(&router.meta.key, generation, version, programmed) {
+            self.specifications += 1;
+        }
+    }
+
+    fn lose(&mut self, subject: Subject, key: Key, at: Instant) -> Option<Edit> {
+        match subject {
+            Subject::Objects(kind) => {
+                if kind == Kind::Router {
+                    self.edges.forget_router(&key);
+                }
+                self.since.get_or_insert(at);
+                Some(Edit::Remove(kind, key))
+            }
+            Subject::Edges => {
+                self.edges.forget(&key);
+                self.edges_due = Some(at);
+                None
+            }
+        }
+    }
+
+    /// What a watch knew of and its complete list does not name.
+    fn vanished(&self, watch: usize, listed: &BTreeSet<Key>) -> Vec<Key> {
+        let Some(book) = self.books.get(watch) else { return Vec::new() };
+        let known = match book.watched.subject {
+            Subject::Objects(kind) => books::keys(&self.inventory, kind, book.namespace.as_deref()),
+            Subject::Edges => self.edges.names().cloned().collect(),
+        };
+        known.into_iter().filter(|key| !listed.contains(key)).collect()
+    }
+
     fn update(&mut self, edits: Vec<Edit>) {
         self.plan_due |= edits.iter().any(concerns_clones);
         let changes = self.inventory.update(edits);
+        let server = (Kind::EndpointSlice, Key::new(API_SERVER.0, API_SERVER.1));
+        if changes.objects.contains(&server) {
+            self.refuse(&server.1);
+        }
         self.changes.extend(changes);
+    }
+
+    /// Where the API server is, nothing else may claim to be.
+    fn refuse(&mut self, server: &Key) {
+        let addresses = self.inventory.slices.get(server).into_iter().flat_map(|slice| {
+            let of_port = |port: u16| slice.endpoints.iter().map(move |it| SocketAddr::new(it.address, port));
+            slice.ports.iter().flat_map(move |port| of_port(port.port))
+        });
+        self.settings.refused = self.configured.iter().copied().chain(addresses).collect();
     }
 
     /// Brings about what follows from all that was heard since. Nothing does before the first complete list
     /// of every kind that cannot be done without.
-    pub fn settle(&mut self, now: Timestamp) -> Settled {
+    pub fn settle(&mut self, now: Timestamp, instant: Instant) -> Settled {
+        let since = self.since.take();
         if !self.is_complete() {
-            self.since = None;
             return Settled::default();
         }
-        if self.changes.is_empty() && self.compiled.is_some() {
-            self.since = None;
-            return Settled::default();
+        let again = self.ask_edges(instant);
+        // What is new of a Router beside what is kept of it is served as well.
+        let served = Served { routers: Some(self.reached), specifications: self.specifications };
+        if self.changes.is_empty() && self.compiled.is_some() && !self.decide_due {
+            self.served = served;
+            return Settled { published: None, again };
         }
         if self.roles.controller && std::mem::take(&mut self.plan_due) {
             self.plan = plan(&self.inventory, &self.settings);
             self.reports.clones.clone_from(&self.plan.reports);
         }
         let published = self.route();
+        self.served = served;
         if self.roles.controller {
             let statuses = standing::decide(&self.inventory, &self.reports, &self.settings, now);
             self.statuses = statuses.differing(&self.inventory);
+            self.decide_due = false;
         }
-        let since = self.since.take();
-        Settled { published: since.filter(|_| published) }
+        Settled { published: since.filter(|_| published), again }
+    }
+
+    /// Where the Routers stand with the edges; returns when to ask again.
+    fn ask_edges(&mut self, instant: Instant) -> Option<Instant> {
+        if !self.roles.controller {
+            return None;
+        }
+        let new_routers = self.changes.objects.iter().any(|(kind, _)| *kind == Kind::Router);
+        if new_routers || self.edges_due.is_some_and(|due| due <= instant) {
+            let (programmed, again) = self.edges.programmed(instant);
+            self.edges_due = again;
+            // Who may not read what edges report takes this process's own table for theirs.
+            let heard = self.books.iter().any(|book| book.watched.subject == Subject::Edges && book.complete);
+            let programmed = heard.then_some(programmed);
+            if self.reports.programmed != programmed {
+                self.reports.programmed = programmed;
+                self.decide_due = true;
+            }
+        }
+        self.edges_due
+    }
+
+    /// What the table in service holds.
+    #[must_use]
+    pub fn served(&self) -> Served {
+        self.served
     }
 
     /// Compiles, and puts the table in service where it differs; tells whether it does.
@@ -242,10 +367,10 @@ impl Core {
 
     /// How many objects cannot be read, by kind; kinds without any are left out.
     #[must_use]
-    pub fn unreadable(&self) -> BTreeMap<Kind, usize> {
+    pub fn unreadable(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
         for book in self.books.iter().filter(|book| book.unreadable() > 0) {
-            *counts.entry(book.watched.kind).or_default() += book.unreadable();
+            *counts.entry(book.watched.subject.as_str()).or_default() += book.unreadable();
         }
         counts
     }

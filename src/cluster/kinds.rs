@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
+use super::edges::Report;
 use crate::api::names;
 use crate::inventory::object::{Meta, Owner};
 use crate::inventory::{Key, Kind, Object};
@@ -22,11 +23,40 @@ pub struct Roles {
     pub edge: bool,
 }
 
+/// What a watch is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Objects of a kind that the inventory holds.
+    Objects(Kind),
+    /// The Leases by which edges report.
+    Edges,
+}
+
+impl Subject {
+    /// The kind's name as manifests spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Objects(kind) => kind.as_str(),
+            Self::Edges => "Lease",
+        }
+    }
+
+    /// The API group, empty for the core group.
+    #[must_use]
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Objects(kind) => kind.group(),
+            Self::Edges => "coordination.k8s.io",
+        }
+    }
+}
+
 /// A kind as it is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watched {
     /// The kind.
-    pub kind: Kind,
+    pub subject: Subject,
     /// The version of its group that is asked for.
     pub version: &'static str,
     /// Its name in addresses.
@@ -40,8 +70,11 @@ pub struct Watched {
 /// The kinds that these roles watch. What is not required is asked for all the same, and done without.
 #[must_use]
 pub fn watched(roles: Roles) -> Vec<Watched> {
-    let kind = |kind, version, plural| Watched { kind, version, plural, labels: "", required: true };
-    let optional = |kind, version, plural| Watched { kind, version, plural, labels: "", required: false };
+    let kind = |kind, version, plural| {
+        let subject = Subject::Objects(kind);
+        Watched { subject, version, plural, labels: "", required: true }
+    };
+    let optional = |of, version, plural| Watched { required: false, ..kind(of, version, plural) };
     let mut all = vec![
         kind(Kind::DeploymentVersion, "v1", "deploymentversions"),
         kind(Kind::Router, "v1", "routers"),
@@ -66,22 +99,61 @@ pub fn watched(roles: Roles) -> Vec<Watched> {
 /// Selects what does not bear [`names::LABEL_DPV`].
 const NO_CLONES: &str = "!kyaninus.com/dpv";
 
+/// The Leases of edges; they lie in the namespace that this process belongs to.
+pub const EDGES: Watched = Watched {
+    subject: Subject::Edges,
+    version: "v1",
+    plural: "leases",
+    labels: names::LABEL_EDGE,
+    required: false,
+};
+
 impl Watched {
     /// `apiVersion` as manifests spell it.
     #[must_use]
     pub fn api_version(&self) -> String {
-        match self.kind.group() {
+        match self.subject.group() {
             "" => self.version.to_owned(),
             group => format!("{group}/{}", self.version),
+        }
+    }
+
+    /// What is followed, in words.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.subject {
+            Subject::Objects(Kind::NetworkPolicy) => "NetworkPolicies".to_owned(),
+            Subject::Objects(kind) => format!("{kind}s"),
+            Subject::Edges => "Leases of edges".to_owned(),
         }
     }
 
     /// The address of the collection, of one namespace or of all.
     #[must_use]
     pub fn path(&self, namespace: Option<&str>) -> String {
-        let root = if self.kind.group().is_empty() { "/api" } else { "/apis" };
+        let root = if self.subject.group().is_empty() { "/api" } else { "/apis" };
         let namespace = namespace.map_or_else(String::new, |name| format!("namespaces/{name}/"));
         format!("{root}/{}/{namespace}{}", self.api_version(), self.plural)
+    }
+}
+
+/// What an object comes to.
+#[derive(Debug)]
+pub enum Read {
+    /// An object for the inventory, and its version; zero where that is no number.
+    Object(Box<Object>, u64),
+    /// An edge's report.
+    Edge(Key, Report),
+}
+
+impl Read {
+    /// The object's key.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Object(object, _) => object.key(),
+            Self::Edge(key, _) => key,
+        }
     }
 }
 
@@ -89,22 +161,27 @@ impl Watched {
 ///
 /// # Errors
 /// Its key, and a sentence, where it does not have the shape of its kind.
-pub fn read(watched: &Watched, roles: Roles, mut value: Value) -> Result<Object, (Key, String)> {
+pub fn read(watched: &Watched, roles: Roles, mut value: Value) -> Result<Read, (Key, String)> {
     let key = key_of(&value);
+    let kind = match watched.subject {
+        Subject::Objects(kind) => kind,
+        Subject::Edges => return Ok(Read::Edge(key, Report::read(&value))),
+    };
     // Items of a list do not say what they are.
     if let Value::Object(fields) = &mut value {
         fields.entry("apiVersion").or_insert_with(|| watched.api_version().into());
-        fields.entry("kind").or_insert_with(|| watched.kind.as_str().into());
+        fields.entry("kind").or_insert_with(|| kind.as_str().into());
     }
-    strip(watched.kind, &mut value);
+    strip(kind, &mut value);
+    let version = version_of(&value).and_then(|version| version.parse().ok()).unwrap_or(0);
     match Object::read(value) {
         Ok(Some(mut object)) => {
             if !roles.controller {
                 lighten(&mut object);
             }
-            Ok(object)
+            Ok(Read::Object(Box::new(object), version))
         }
-        Ok(None) => Err((key, format!("it is no {} of {}", watched.kind, watched.api_version()))),
+        Ok(None) => Err((key, format!("it is no {kind} of {}", watched.api_version()))),
         Err(error) => Err((key, error.message)),
     }
 }
@@ -114,6 +191,12 @@ pub fn read(watched: &Watched, roles: Roles, mut value: Value) -> Result<Object,
 pub fn key_of(value: &Value) -> Key {
     let text = |field: &str| value.pointer(field).and_then(Value::as_str).unwrap_or_default();
     Key::new(text("/metadata/namespace"), text("/metadata/name"))
+}
+
+/// Its version.
+#[must_use]
+pub fn version_of(value: &Value) -> Option<&str> {
+    value.pointer("/metadata/resourceVersion").and_then(Value::as_str)
 }
 
 /// Leaves out what no role reads, before anything is made of it.

@@ -8,6 +8,7 @@
 //! | [`books`] | what has been heard of each watch: complete, failing, what vanished |
 //! | [`core`] | everything known, and what follows from it; without clock and I/O |
 //! | [`control`] | the loop around it |
+//! | [`edges`] | what each edge serves, and so which Routers are programmed |
 //! | [`lease`] | which of several controllers writes |
 //!
 //! Every replica watches and computes; only who holds the Lease writes. Whatever the API server refuses or
@@ -17,6 +18,7 @@ pub mod books;
 pub mod client;
 pub mod control;
 pub mod core;
+pub mod edges;
 pub mod kinds;
 pub mod lease;
 pub mod trouble;

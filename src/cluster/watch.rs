@@ -17,9 +17,9 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 
-use super::kinds::{self, Roles, Watched};
+use super::kinds::{self, Read, Roles, Watched};
 use super::trouble::{Failure, Pause, Then, Trouble};
-use crate::inventory::{Key, Object};
+use crate::inventory::Key;
 
 /// The server ends a watch after so many seconds, and another begins: so it learns who is still there.
 const LASTING: u32 = 290;
@@ -53,7 +53,7 @@ pub enum News {
     /// A complete list begins.
     Began,
     /// The object is there.
-    Seen(Box<Object>),
+    Seen(Read),
     /// An object of this key is there, and cannot be read.
     Unreadable(Key, String),
     /// The object is gone.
@@ -213,16 +213,16 @@ impl Follower {
             };
             match event {
                 WatchEvent::Added(value) | WatchEvent::Modified(value) => {
-                    self.reach(position, version_of(&value), listing);
+                    self.reach(position, kinds::version_of(&value), listing);
                     self.read(value).await?;
                 }
                 WatchEvent::Deleted(value) => {
-                    self.reach(position, version_of(&value), listing);
+                    self.reach(position, kinds::version_of(&value), listing);
                     self.tell(News::Gone(kinds::key_of(&value))).await?;
                 }
                 WatchEvent::Bookmark(bookmark) => {
                     let whole = bookmark.metadata.annotations.contains_key(END_OF_LIST);
-                    self.reach(position, Some(bookmark.metadata.resource_version), listing && !whole);
+                    self.reach(position, Some(&bookmark.metadata.resource_version), listing && !whole);
                     if whole && std::mem::take(&mut listing) {
                         pause.reset();
                         self.tell(News::Answering).await?;
@@ -235,15 +235,15 @@ impl Follower {
     }
 
     /// Notes the version reached; half a list is no place to go on from.
-    fn reach(&self, position: &mut Position, version: Option<String>, listing: bool) {
+    fn reach(&self, position: &mut Position, version: Option<&str>, listing: bool) {
         if !listing && let Some(version) = version.filter(|version| !version.is_empty()) {
-            position.version = Some(version);
+            position.version = Some(version.to_owned());
         }
     }
 
     async fn read(&self, value: Value) -> Result<(), End> {
         self.tell(match kinds::read(&self.watched, self.roles, value) {
-            Ok(object) => News::Seen(Box::new(object)),
+            Ok(read) => News::Seen(read),
             Err((key, words)) => News::Unreadable(key, words),
         })
         .await
@@ -270,10 +270,6 @@ struct PageMeta {
     resource_version: Option<String>,
     #[serde(rename = "continue")]
     next: Option<String>,
-}
-
-fn version_of(value: &Value) -> Option<String> {
-    value.pointer("/metadata/resourceVersion").and_then(Value::as_str).map(str::to_owned)
 }
 
 fn built(error: kube::core::request::Error) -> End {

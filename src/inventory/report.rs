@@ -1,6 +1,6 @@
 //! What the pure rooms tell one another: `plan` and `routes` report, `standing` makes statuses of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
 use super::key::Key;
@@ -36,6 +36,15 @@ pub struct RouteReport {
     pub findings: Vec<Finding>,
 }
 
+/// How the Routers stand with the edges of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Programmed {
+    /// Whether any edge is running.
+    pub running: bool,
+    /// The Routers that some edge does not serve yet as they are specified now.
+    pub behind: BTreeSet<Key>,
+}
+
 /// The newest reports of the other rooms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reports {
@@ -43,4 +52,6 @@ pub struct Reports {
     pub clones: BTreeMap<Key, CloneReport>,
     /// By Router.
     pub routers: BTreeMap<Key, RouteReport>,
+    /// What the edges say; `None` where nobody asks them, and the table in this process is what counts.
+    pub programmed: Option<Programmed>,
 }

@@ -1,6 +1,7 @@
 //! What the administrator of this Synkronic decided, as far as the pure rooms need it.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 /// Settings of the pure rooms. They are arguments, so that the same inventory and settings always give the
 /// same result.
@@ -12,6 +13,9 @@ pub struct Settings {
     pub port: Option<u16>,
     /// Whether endpoints on loopback addresses are taken: on one machine yes, in a cluster never.
     pub allow_loopback: bool,
+    /// Addresses that no endpoint may have: in a cluster those of the API server, so that no hand-written
+    /// EndpointSlice leads there with the edge's own standing in the network.
+    pub refused: BTreeSet<SocketAddr>,
     /// What overlays may do although their base does not.
     pub allowed_overlays: BTreeSet<OverlayRight>,
 }
@@ -62,7 +66,13 @@ impl std::str::FromStr for OverlayRight {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { scheme: "http", port: None, allow_loopback: false, allowed_overlays: BTreeSet::new() }
+        Self {
+            scheme: "http",
+            port: None,
+            allow_loopback: false,
+            refused: BTreeSet::new(),
+            allowed_overlays: BTreeSet::new(),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub fn decide_for(
     });
     let routers = affected.routers.iter().filter_map(|key| {
         let router = inventory.routers.get(key)?;
-        Some((key.clone(), router::status(inventory, router, reports.routers.get(key), settings, now)))
+        Some((key.clone(), router::status(inventory, router, reports, settings, now)))
     });
     Statuses { dpvs: dpvs.collect(), routers: routers.collect() }
 }

@@ -132,7 +132,7 @@ fn reports(inventory: &Inventory) -> Reports {
         .routers
         .iter()
         .map(|router| (router.meta.key.clone(), RouteReport { served: true, findings: Vec::new() }));
-    Reports { clones: clones.collect(), routers: routers.collect() }
+    Reports { clones: clones.collect(), routers: routers.collect(), ..Reports::default() }
 }
 
 /// Who claims each host, by the statuses.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::conditions::{self, Verdict};
 use crate::api::{Activation, HostClaim, OfferedId, RouterStatus, RouterVersion, VersionId};
 use crate::inventory::object::RouterFacts;
-use crate::inventory::report::RouteReport;
+use crate::inventory::report::{Programmed, Reports, RouteReport};
 use crate::inventory::{Finding, Inventory, Settings};
 
 /// How many activations are kept.
@@ -23,7 +23,7 @@ const REFERENCES: [&str; 5] =
 pub(super) fn status(
     inventory: &Inventory,
     router: &RouterFacts,
-    report: Option<&RouteReport>,
+    reports: &Reports,
     settings: &Settings,
     now: Timestamp,
 ) -> RouterStatus {
@@ -31,7 +31,7 @@ pub(super) fn status(
     let active = inventory.effective_active(router);
     let versions = versions(inventory, router, settings);
     let ready = versions.iter().filter(|version| version.ready).count();
-    let verdicts = verdicts(router, report, &active);
+    let verdicts = verdicts(router, reports, &active);
     RouterStatus {
         observed_generation: router.meta.generation,
         conditions: conditions::list(&before.conditions, router.meta.generation, now, verdicts),
@@ -106,12 +106,8 @@ fn offered(inventory: &Inventory, router: &RouterFacts, now: Timestamp) -> Vec<O
     list
 }
 
-fn verdicts(
-    router: &RouterFacts,
-    report: Option<&RouteReport>,
-    active: &VersionId,
-) -> Vec<(&'static str, Verdict)> {
-    let Some(report) = report else {
+fn verdicts(router: &RouterFacts, reports: &Reports, active: &VersionId) -> Vec<(&'static str, Verdict)> {
+    let Some(report) = reports.routers.get(&router.meta.key) else {
         let pending = || Verdict::unknown("Pending", "not compiled yet");
         return ["Ready", "Accepted", "ResolvedRefs", "Programmed"].map(|type_| (type_, pending())).to_vec();
     };
@@ -130,17 +126,32 @@ fn verdicts(
         }
         (Some(first), false) => Verdict::fails(first.reason, sentences(&others)),
     };
-    let programmed = if report.served {
-        Verdict::holds("Programmed", "it is in the routing table")
-    } else {
-        Verdict::fails("NotProgrammed", "it is not in the routing table; the other conditions say why")
-    };
+    let programmed = programmed(router, report, reports.programmed.as_ref());
     let ready = match refused().next() {
         Some(first) => Verdict::fails(first.reason, sentences(&refused().collect::<Vec<_>>())),
-        None if !report.served => programmed.clone(),
+        None if !programmed.is_held() => programmed.clone(),
         None => active_summary(router, active),
     };
     vec![("Ready", ready), ("Accepted", accepted), ("ResolvedRefs", resolved), ("Programmed", programmed)]
+}
+
+/// Whether requests are routed so. No word says how many edges there are: each that comes or goes would
+/// write every Router's status.
+fn programmed(router: &RouterFacts, report: &RouteReport, edges: Option<&Programmed>) -> Verdict {
+    match edges {
+        _ if !report.served => {
+            Verdict::fails("NotProgrammed", "it is not in the routing table; the other conditions say why")
+        }
+        None => Verdict::holds("Programmed", "it is in the routing table"),
+        Some(edges) if !edges.running => Verdict::fails(
+            "NoEdge",
+            "no edge is running that could serve it: start one (`synkronic run --role edge`)",
+        ),
+        Some(edges) if edges.behind.contains(&router.meta.key) => {
+            Verdict::fails("OnItsWay", "not every edge serves this generation yet")
+        }
+        Some(_) => Verdict::holds("Programmed", "every edge serves it"),
+    }
 }
 
 fn active_summary(router: &RouterFacts, active: &VersionId) -> Verdict {

@@ -58,7 +58,7 @@ fn planned() -> Reports {
         services: vec!["shop-version-2".into()],
         ..CloneReport::default()
     };
-    Reports { clones: [(Key::new("n", "shop-version-2"), report)].into(), routers: BTreeMap::new() }
+    Reports { clones: [(Key::new("n", "shop-version-2"), report)].into(), ..Reports::default() }
 }
 
 fn status(inventory: &Inventory, reports: &Reports) -> DeploymentVersionStatus {

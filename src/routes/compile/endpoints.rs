@@ -1,6 +1,6 @@
 //! Which endpoints of a version's Service are sent to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::backends::Wanted;
 use super::findings::Findings;
@@ -34,7 +34,7 @@ pub(super) fn choose<'i>(
     };
     let all = inventory.endpoints_of(service, port);
     let (allowed, refused): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|it| is_allowed(it.address.ip(), settings) && it.address.port() != 0);
+        all.into_iter().partition(|it| is_allowed(it.address, settings));
     if let Some(first) = refused.first() {
         let more = match refused.len() - 1 {
             0 => String::new(),
@@ -42,7 +42,7 @@ pub(super) fn choose<'i>(
         };
         let message = format!(
             "version `{version}`: {}{more} of Service `{}` is not sent to: loopback, link-local, unspecified and \
-             multicast addresses are refused; correct the EndpointSlice",
+             multicast addresses, and the API server's, are refused; correct the EndpointSlice",
             first.address, service.name,
         );
         findings.warn("AddressRefused", "spec.service", message);
@@ -115,15 +115,20 @@ fn port_text(port: &crate::inventory::object::ServicePort) -> String {
     if port.name.is_empty() { port.port.to_string() } else { format!("{} ({})", port.name, port.port) }
 }
 
-/// Whether an address may be sent to: a tenant's hand-written EndpointSlice must not lead to the node itself.
-fn is_allowed(address: IpAddr, settings: &Settings) -> bool {
-    let address = address.to_canonical();
-    if address.is_loopback() {
-        return settings.allow_loopback;
+/// Amazon's instance metadata over IPv6: as good as the link-local one, but of a unique local range.
+const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// Whether an address may be sent to: a tenant's hand-written EndpointSlice must not lead to the node itself,
+/// nor to the API server.
+fn is_allowed(address: SocketAddr, settings: &Settings) -> bool {
+    let ip = address.ip().to_canonical();
+    if ip.is_loopback() {
+        return settings.allow_loopback && address.port() != 0;
     }
-    let link_local = match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    let special = match ip {
+        IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast() || v4.octets().first() == Some(&0),
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6 == METADATA,
     };
-    !link_local && !address.is_unspecified() && !address.is_multicast()
+    let refused = settings.refused.contains(&SocketAddr::new(ip, address.port()));
+    !special && !refused && !ip.is_unspecified() && !ip.is_multicast() && address.port() != 0
 }

@@ -49,6 +49,8 @@ fn addresses_that_lead_to_the_node_itself_are_refused() {
         "127.0.0.1",
         "169.254.169.254",
         "0.0.0.0",
+        "0.1.2.3",
+        "fd00:ec2::254",
         "224.0.0.1",
         "255.255.255.255",
         "::1",
@@ -69,6 +71,18 @@ fn addresses_that_lead_to_the_node_itself_are_refused() {
     assert_eq!(addresses(&world), ["10.0.0.1:8080", "127.0.0.1:8080"], "a changed setting is seen at once");
     world.apply([slice("shop", &["169.254.0.1"])]);
     assert_eq!(absence(&world), "addresses-refused");
+}
+
+#[test]
+fn addresses_of_the_api_server_are_refused() {
+    let mut world = World::shop(json!({}));
+    world.settings.refused = ["10.0.0.1:8080".parse().unwrap()].into();
+    world.apply([slice("shop", &["10.0.0.1", "::ffff:10.0.0.1", "10.0.0.2"])]);
+    assert_eq!(addresses(&world), ["10.0.0.2:8080"]);
+    // Another port of that machine is another server.
+    world.settings.refused = ["10.0.0.1:6443".parse().unwrap()].into();
+    world.apply([deployment("other")]);
+    assert_eq!(addresses(&world).len(), 3);
 }
 
 #[test]
