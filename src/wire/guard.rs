@@ -112,9 +112,17 @@ pub fn examine<'r>(parts: &'r Parts, terms: &Terms) -> Result<Admission<'r>, Ref
 
 fn method(method: &Method) -> Result<(), Refusal> {
     match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => Ok(()),
         Method::CONNECT => Err(Refusal::MethodConnect),
         Method::TRACE => Err(Refusal::MethodTrace),
         _ if method.as_str().len() > MAX_METHOD => Err(Refusal::MethodTooLong),
+        _ if method.as_str() == "PRI" => Err(Refusal::MethodPri),
         _ => Ok(()),
     }
 }

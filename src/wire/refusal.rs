@@ -37,6 +37,8 @@ pub enum Refusal {
     MethodTrace,
     /// A method of more than 32 characters.
     MethodTooLong,
+    /// `PRI`, which HTTP/2 keeps for its preface (RFC 9113 3.4): nginx, HAProxy and Node make errors of it.
+    MethodPri,
     /// A field name with `_` in it.
     FieldUnderscore,
     /// More fields than the limit.
@@ -126,6 +128,9 @@ impl Refusal {
             }
             Self::MethodTooLong => {
                 (StatusCode::NOT_IMPLEMENTED, "method_too_long", "The method's name is too long.", true)
+            }
+            Self::MethodPri => {
+                (StatusCode::NOT_IMPLEMENTED, "method_pri", "PRI is no method of HTTP/1.1.", true)
             }
             Self::FieldUnderscore => {
                 (BAD, "field_underscore", "A header field has an underscore in its name.", true)

@@ -121,13 +121,13 @@ fn the_guards_table_whole_and_split_at_every_byte() {
         }
     }
     let (mut inputs, mut sent, mut good) = (0, 0, 0);
-    println!("line  inputs  variants  as owed");
+    say!("line  inputs  variants  as owed");
     for (line, (cases, variants, owed)) in &rows {
-        println!("{line:>4}  {cases:>6}  {variants:>8}  {owed:>7}");
+        say!("{line:>4}  {cases:>6}  {variants:>8}  {owed:>7}");
         (inputs, sent, good) = (inputs + cases, sent + variants, good + owed);
     }
-    println!(" all  {inputs:>6}  {sent:>8}  {good:>7}");
-    println!("56-66 (HTTP/2) and 84-88 (TLS) belong to a later issue");
+    say!(" all  {inputs:>6}  {sent:>8}  {good:>7}");
+    say!("56-66 (HTTP/2) and 84-88 (TLS) belong to a later issue");
     wrong.dedup_by_key(|text| text.split(", first piece").next().unwrap_or_default().to_owned());
     assert!(wrong.is_empty(), "{} variants of {sent} came out otherwise:\n{}", sent - good, wrong.join("\n"));
 }

@@ -614,6 +614,7 @@ fn sizes_and_methods(table: &mut Table) {
         table.passed(40, format!("{method} / HTTP/1.1\r\nHost: shop.test\r\n\r\n"), pass(method, "/"));
     }
     table.refused(40, 501, [format!("{} / HTTP/1.1\r\nHost: shop.test\r\n\r\n", "A".repeat(8192))]);
+    table.refused(40, 501, ["PRI / HTTP/1.1\r\nHost: shop.test\r\n\r\n"]);
     table.refused(
         40,
         400,

@@ -11,8 +11,19 @@
     reason = "a test stops at the first surprise"
 )]
 
+/// A line of a table: `cargo test` keeps back what passing tests print, but the tables are to be seen.
+macro_rules! say {
+    ($($what:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($what)*);
+    }};
+}
+
+mod grammar;
 mod guard;
 mod lines;
+mod oracle;
+mod peers;
 mod reading;
 mod rig;
 mod singly;

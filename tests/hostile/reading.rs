@@ -35,6 +35,15 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Response {
+    /// The value of a field that is there once.
+    pub fn one(&self, name: &str) -> Option<&str> {
+        let mut values = self.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let value = values.next().map(|(_, value)| value.as_str());
+        values.next().is_none().then_some(value).flatten()
+    }
+}
+
 /// What can be read at the beginning of some bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read<T> {
@@ -108,8 +117,8 @@ fn framing(fields: &[(String, String)]) -> Result<Framing, String> {
     }
 }
 
-/// The body in chunks as plainly as they can be written: no extension, no trailer, no leading zero.
-fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
+/// The body in chunks: no extension, no trailer; `plainly` also no leading zero and no capital.
+fn chunks(bytes: &[u8], plainly: bool) -> Result<Option<(Vec<u8>, usize)>, String> {
     let (mut body, mut at) = (Vec::new(), 0);
     loop {
         let Some(end) = bytes[at..].windows(2).position(|w| w == b"\r\n") else {
@@ -117,7 +126,7 @@ fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, String> {
         };
         let digits = std::str::from_utf8(&bytes[at..at + end]).map_err(|error| error.to_string())?;
         let size = usize::from_str_radix(digits, 16).map_err(|_| format!("chunk size {digits:?}"))?;
-        if format!("{size:x}") != digits {
+        if plainly && format!("{size:x}") != digits {
             return Err(format!("chunk size {digits:?}"));
         }
         at += end + 2;
@@ -142,6 +151,19 @@ pub fn request(bytes: &[u8]) -> Read<Request> {
         Ok(read) => read,
         Err(why) => Read::Malformed(why),
     }
+}
+
+/// Reads one request of anybody who writes HTTP/1.1 plainly.
+pub fn any_request(bytes: &[u8]) -> Read<Request> {
+    let read = || {
+        let Some((line, fields, length)) = head(bytes)? else { return Ok(Read::Partial(Vec::new())) };
+        let [method, target, "HTTP/1.1"] = line.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(format!("{line:?} is no request line"));
+        };
+        let fields = fields.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
+        with_body(bytes, method, target, fields, length, false)
+    };
+    read().unwrap_or_else(Read::Malformed)
 }
 
 fn read_request(bytes: &[u8]) -> Result<Read<Request>, String> {
@@ -169,11 +191,23 @@ fn read_request(bytes: &[u8]) -> Result<Read<Request>, String> {
             return Err(format!("not one {once} in {fields:?}"));
         }
     }
+    with_body(bytes, method, target, fields, length, true)
+}
+
+/// The request with this head, once its body is there.
+fn with_body(
+    bytes: &[u8],
+    method: &str,
+    target: &str,
+    fields: Vec<(String, String)>,
+    length: usize,
+    plainly: bool,
+) -> Result<Read<Request>, String> {
     let (body, end) = match framing(&fields)? {
         Framing::None => (Vec::new(), 0),
         Framing::Length(n) if bytes.len() < length + n => return Ok(Read::Partial(fields)),
         Framing::Length(n) => (bytes[length..length + n].to_vec(), n),
-        Framing::Chunked => match chunks(&bytes[length..])? {
+        Framing::Chunked => match chunks(&bytes[length..], plainly)? {
             Some(read) => read,
             None => return Ok(Read::Partial(fields)),
         },
@@ -205,7 +239,7 @@ fn read_response(bytes: &[u8], method: &str) -> Result<Read<Response>, String> {
         Framing::None => (bytes[length..].to_vec(), bytes.len() - length),
         Framing::Length(n) if bytes.len() < length + n => return Ok(Read::Partial(fields)),
         Framing::Length(n) => (bytes[length..length + n].to_vec(), n),
-        Framing::Chunked => match chunks(&bytes[length..])? {
+        Framing::Chunked => match chunks(&bytes[length..], false)? {
             Some(read) => read,
             None => return Ok(Read::Partial(fields)),
         },

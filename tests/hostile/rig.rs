@@ -176,7 +176,8 @@ impl Rig {
                 if last {
                     let _ = talk.stream.shutdown(Shutdown::Write);
                 }
-                (talk.source, talk.end(pieces.concat().starts_with(b"HEAD ")))
+                let head = pieces.concat().windows(5).any(|w| w == b"HEAD ");
+                (talk.source, talk.end(head))
             })
             .collect();
         drop(talks);
@@ -191,7 +192,9 @@ impl Rig {
                 Outcome { answers, rest, reset, seen }
             })
             .collect();
-        assert!(records.by_source.is_empty(), "from nobody: {:?}", records.by_source);
+        // That a request broke off may be told later; a whole one that comes later was never to come.
+        let late: Vec<&Seen> = records.by_source.values().filter(|seen| !seen.whole.is_empty()).collect();
+        assert!(late.is_empty(), "from nobody: {late:?}");
         outcomes
     }
 }
@@ -237,23 +240,21 @@ impl Talk {
             reset = true;
         }
         let mut answers = Vec::new();
-        let mut method = if head { "HEAD" } else { "GET" };
-        loop {
-            match reading::response(&bytes, method) {
+        while !bytes.is_empty() {
+            // Which answer is the one to a `HEAD` only the upstream knows; it is the one with nothing behind its head.
+            let bodiless = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|end| &bytes[end + 4..]);
+            let bodiless =
+                head && bodiless.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"HTTP/1.1 "));
+            match reading::response(&bytes, if bodiless { "HEAD" } else { "GET" }) {
                 Read::Whole(answer, length) => {
                     bytes.drain(..length);
-                    if answer.status != 100 {
-                        method = "GET";
-                    }
                     answers.push(answer);
-                    if bytes.is_empty() {
-                        return (answers, bytes, reset);
-                    }
                 }
-                Read::Partial(_) => return (answers, bytes, reset),
+                Read::Partial(_) => break,
                 Read::Malformed(why) => panic!("the client got {why}: {:?}", String::from_utf8_lossy(&bytes)),
             }
         }
+        (answers, bytes, reset)
     }
 }
 

@@ -14,7 +14,7 @@ use super::scene::{Rig, Upstream, endpoint, get, route, until};
 
 /// How a line of the list came out; the table in `guard` has the others.
 fn row(line: &str, what: &str) {
-    println!("line {line}: {what}: as owed");
+    say!("line {line}: {what}: as owed");
 }
 
 #[test]

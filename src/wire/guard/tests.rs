@@ -261,6 +261,7 @@ fn every_refusal_is_told_apart() {
         MethodConnect,
         MethodTrace,
         MethodTooLong,
+        MethodPri,
         FieldUnderscore,
         FieldsTooMany,
         FieldsTooLarge,
