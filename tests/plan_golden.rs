@@ -22,7 +22,7 @@ fn every_folder_renders_as_written() {
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
-    assert!(folders.len() >= 4, "the golden files are there");
+    assert!(folders.len() >= 5, "the golden files are there");
     for folder in folders {
         let output = Command::new(env!("CARGO_BIN_EXE_synkronic"))
             .args(["render", "in.yaml"])

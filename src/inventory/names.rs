@@ -39,6 +39,19 @@ pub fn service(service: &str, version: &VersionId) -> String {
     if version.is_base() { service.to_owned() } else { fitted(&format!("{service}-{version}")) }
 }
 
+/// The copy of a NetworkPolicy or a PodDisruptionBudget for a version: `<name>-<version id>`.
+#[must_use]
+pub fn copy(name: &str, version: &VersionId) -> String {
+    fitted(&format!("{name}-{version}"))
+}
+
+/// The twin of a NetworkPolicy that admits a version's pods as peers. A version id has no dot, so that no copy
+/// ever has this name.
+#[must_use]
+pub fn peer(policy: &str, version: &VersionId) -> String {
+    fitted(&format!("{policy}-{version}.peers"))
+}
+
 /// The value of the label `kyaninus.com/dpv`: what a clone's Deployment selects by.
 #[must_use]
 pub fn dpv_label(dpv: &str) -> String {

@@ -12,6 +12,10 @@ pub struct CloneReport {
     pub deployment: Option<String>,
     /// The clone's Services, sorted.
     pub services: Vec<String>,
+    /// The copies and twins of NetworkPolicies, sorted.
+    pub policies: Vec<String>,
+    /// The copies of PodDisruptionBudgets, sorted.
+    pub budgets: Vec<String>,
     /// Refusals and warnings, sorted.
     pub findings: Vec<Finding>,
     /// Why what is wanted is not all written yet; `None` where it is.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::follow::{Stages, follow};
 use super::labels::Catcher;
 use super::merge::{Fault, Overlay, RemovePath, Root, remove};
-use super::{json as steps, pods, rights, selection, service, strip};
+use super::{confine, json as steps, pods, rights, selection, service, strip};
 use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
 use crate::inventory::selector::Labels;
@@ -155,21 +155,24 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     }
     pods::renew_pull_policy(&mut spec, base.spec(), overlays.deployment.as_ref());
     pods::equip(&mut spec, resolved.version.as_str(), url, overlays.deployment.as_ref());
+    let replicas = spec.get("replicas").and_then(Value::as_i64).unwrap_or(1);
     set_replicas(&mut spec, dpv.spec.suspend);
     warnings.extend(selection::watch_the_old(&subject, caught));
-    selection::watch_policies(inventory, &subject, &chosen.labels, &mut warnings);
 
-    let mut objects = Vec::new();
+    let mut services = Vec::new();
     for found in service::wanted(inventory, &subject, &ground.services)? {
         let name = names::service(&found.meta.key.name, &resolved.version);
         let overlay = overlays.service.as_ref();
         let object = service::clone(&subject, &found, &name, overlay, &chosen.labels, &mut warnings)?;
-        objects.push((Kind::Service, name, object));
+        services.push((Kind::Service, name, object));
     }
-    if objects.is_empty() {
+    if services.is_empty() {
         warnings.push(no_service(&subject));
     }
-    objects.sort_by(|a, b| a.1.cmp(&b.1));
+    services.sort_by(|a, b| a.1.cmp(&b.1));
+    // No pod runs before what confines it is there.
+    let mut objects = confine::confine(inventory, &subject, &chosen.labels, replicas);
+    objects.extend(services);
     objects.push((Kind::Deployment, resolved.deployment.to_string(), deployment(&subject, spec)));
     let named = |(kind, name, object): (Kind, String, Value)| {
         (ObjectReference { kind, key: dpv.meta.key.sibling(name) }, object)

@@ -6,6 +6,7 @@
 
 mod clone;
 mod concern;
+mod confine;
 mod follow;
 mod json;
 mod labels;
@@ -45,8 +46,8 @@ pub struct Desired {
 /// What is to be there for all DeploymentVersions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// The objects, by DeploymentVersion in order of their keys; of one, in the order of creation: Services
-    /// by name, then the Deployment.
+    /// The objects, by DeploymentVersion in order of their keys; of one, in the order of creation: what confines
+    /// its pods, then the Services by name, then the Deployment.
     pub objects: Vec<Desired>,
     /// What became of each DeploymentVersion.
     pub reports: BTreeMap<Key, CloneReport>,

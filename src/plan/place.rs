@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::labels::Catcher;
-use super::{selection, strip};
+use super::{confine, strip};
 use crate::inventory::object::{DeploymentFacts, DisruptionFacts, Keyed, NetworkPolicyFacts, ServiceFacts};
 use crate::inventory::selector::Selector;
 use crate::inventory::{Inventory, Key, Kind, ObjectReference, Store};
@@ -73,7 +73,9 @@ impl Source {
             (Self::Service(a), Self::Service(b)) => {
                 (&a.selector, a.object.get("spec")) == (&b.selector, b.object.get("spec"))
             }
-            (Self::Budget(a), Self::Budget(b)) => a.selector == b.selector,
+            (Self::Budget(a), Self::Budget(b)) => {
+                (&a.selector, a.object.get("spec")) == (&b.selector, b.object.get("spec"))
+            }
             (Self::Policy(a), Self::Policy(b)) => {
                 (&a.pod_selector, a.object.get("spec")) == (&b.pod_selector, b.object.get("spec"))
             }
@@ -95,7 +97,7 @@ impl Source {
     /// Everything by which it means pods.
     fn selectors(&self, who: &ObjectReference) -> Vec<Selector> {
         let admitted: Vec<Selector> = match self {
-            Self::Policy(policy) => selection::peers(&policy.object).collect(),
+            Self::Policy(policy) => confine::peer_selectors(&policy.object).collect(),
             Self::Deployment(_) | Self::Service(_) | Self::Budget(_) => Vec::new(),
         };
         self.catcher(who).map(|catcher| catcher.selector).into_iter().chain(admitted).collect()

@@ -275,9 +275,12 @@ fn admitted(key: &Key, draft: VersionClone) -> Planned {
     report.findings.sort();
     let mut objects = Vec::with_capacity(draft.objects.len());
     for (reference, object) in draft.objects {
+        let name = reference.key.name.to_string();
         match reference.kind {
-            Kind::Deployment => report.deployment = Some(reference.key.name.to_string()),
-            _ => report.services.push(reference.key.name.to_string()),
+            Kind::Deployment => report.deployment = Some(name),
+            Kind::NetworkPolicy => report.policies.push(name),
+            Kind::PodDisruptionBudget => report.budgets.push(name),
+            _ => report.services.push(name),
         }
         objects.push(Desired { reference, version: key.clone(), object: Arc::new(object) });
     }

@@ -1,14 +1,13 @@
 //! Which labels a version's pods get, and what to tell about that: labels that are not what the overlay asked
-//! for, selectors that catch, policies that no longer hold or admit.
+//! for, selectors that catch.
 
 use serde_json::Value;
 
 use super::clone::{Overlays, Subject, own_labels, pod_labels};
-use super::json::list;
 use super::labels::{self, Catcher, Chosen};
 use crate::api::names as api_names;
-use crate::inventory::selector::{Labels, Selector};
-use crate::inventory::{Finding, Inventory, Kind, ObjectReference};
+use crate::inventory::selector::Labels;
+use crate::inventory::{Finding, Kind, ObjectReference};
 
 /// Chooses the pods' labels, and says where they are not what the overlay asks for.
 pub(super) fn choose(
@@ -51,7 +50,7 @@ pub(super) fn choose(
         }
     }
     for catcher in catchers {
-        warnings.extend(confinement(subject, catcher, &chosen.labels));
+        warnings.extend(catches_all(subject, catcher));
     }
     Ok(chosen)
 }
@@ -72,8 +71,8 @@ fn unsafe_selector(subject: &Subject<'_>, catcher: &Catcher, asked: &Labels) -> 
     subject.rejected("UnsafeSelector", "", message)
 }
 
-/// What a version's pods share with the base's, or lose, and nobody may have thought of.
-fn confinement(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) -> Option<Finding> {
+/// What a version's pods share with the base's, and nobody may have thought of.
+fn catches_all(subject: &Subject<'_>, catcher: &Catcher) -> Option<Finding> {
     match catcher.who.kind {
         Kind::PodDisruptionBudget if catcher.selector.is_empty() => Some(subject.warning(
             "BudgetCatchesAll",
@@ -84,19 +83,6 @@ fn confinement(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) -> Opt
                 catcher.who
             ),
         )),
-        Kind::NetworkPolicy if catcher.catches(&subject.base.pod_labels) && !catcher.catches(chosen) => {
-            Some(subject.warning(
-                "NotConfined",
-                "",
-                format!(
-                    "{} confines the base's pods and not the version's, whose labels differ; add a policy that \
-                     selects `{}: {}`",
-                    catcher.who,
-                    api_names::LABEL_DPV,
-                    subject.hash
-                ),
-            ))
-        }
         _ => None,
     }
 }
@@ -112,37 +98,5 @@ pub(super) fn watch_the_old(
              selects them"
         );
         subject.warning("PodsCaught", "", message)
-    })
-}
-
-/// Says which NetworkPolicies admit the base's pods as peers and not the version's.
-pub(super) fn watch_policies(
-    inventory: &Inventory,
-    subject: &Subject<'_>,
-    chosen: &Labels,
-    warnings: &mut Vec<Finding>,
-) {
-    for policy in inventory.own_policies(&subject.dpv.meta.key.namespace) {
-        let admits = |labels| peers(&policy.object).any(|peer| peer.matches(labels));
-        if admits(&subject.base.pod_labels) && !admits(chosen) {
-            let message = format!(
-                "NetworkPolicy {} admits the base's pods as peers and not the version's, whose labels differ; \
-                 add a policy that admits `{}: {}`",
-                policy.meta.key,
-                api_names::LABEL_DPV,
-                subject.hash
-            );
-            warnings.push(subject.warning("NotAdmitted", "", message));
-        }
-    }
-}
-
-/// The peers in its own namespace that a NetworkPolicy admits by their labels.
-pub(super) fn peers(policy: &Value) -> impl Iterator<Item = Selector> {
-    [("/spec/ingress", "/from"), ("/spec/egress", "/to")].into_iter().flat_map(move |(rules, peers)| {
-        list(policy, rules)
-            .flat_map(move |rule| list(rule, peers))
-            .filter(|peer| peer.get("namespaceSelector").is_none())
-            .filter_map(|peer| serde_json::from_value(peer.get("podSelector")?.clone()).ok())
     })
 }

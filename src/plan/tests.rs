@@ -92,6 +92,65 @@ fn the_same_plan_comes_out_with_the_clones_there() {
     assert_eq!(plan(&inventory, &Settings::default()), first);
 }
 
+fn confined() -> Vec<Value> {
+    let shop = json!({"matchLabels": {"app": "shop"}});
+    let cache = json!({"podSelector": {"matchLabels": {"app": "cache"}},
+        "ingress": [{"from": [{"podSelector": shop}]}]});
+    vec![
+        base("shop"),
+        service("shop", "shop"),
+        object("networking.k8s.io/v1", "NetworkPolicy", "shop", json!({ "podSelector": shop })),
+        object("networking.k8s.io/v1", "NetworkPolicy", "cache", cache),
+        object("policy/v1", "PodDisruptionBudget", "shop", json!({"maxUnavailable": 1, "selector": shop})),
+    ]
+}
+
+#[test]
+fn what_confines_comes_first_and_catches_nobody_itself() {
+    let mut inventory = inventory(confined().into_iter().chain([dpv("shop-v2", json!({}))]));
+    let first = plan(&inventory, &Settings::default());
+    assert_eq!(
+        names(&first),
+        [
+            "NetworkPolicy n/cache-v2.peers",
+            "NetworkPolicy n/shop-v2",
+            "PodDisruptionBudget n/shop-v2",
+            "Service n/shop-v2",
+            "Deployment n/shop-v2"
+        ]
+    );
+    let report = &first.reports[&Key::new("n", "shop-v2")];
+    assert_eq!((report.policies.len(), report.budgets.len(), report.findings.len()), (2, 1, 0));
+    for desired in &first.objects {
+        let owner = desired.object.pointer("/metadata/ownerReferences/0/name");
+        assert_eq!(owner, Some(&json!("shop-v2")), "{}", desired.reference);
+    }
+    apply(&mut inventory, first.objects.iter().map(|desired| (*desired.object).clone()));
+    assert_eq!(plan(&inventory, &Settings::default()), first);
+    // The copies of one version are nothing that another has to do with.
+    apply(&mut inventory, [dpv("shop-v3", json!({}))]);
+    assert_eq!(names(&plan(&inventory, &Settings::default())).len(), 10);
+}
+
+#[test]
+fn a_strangers_policy_is_left_alone_too() {
+    for (api_version, kind, name) in [
+        ("networking.k8s.io/v1", "NetworkPolicy", "shop-v2"),
+        ("networking.k8s.io/v1", "NetworkPolicy", "cache-v2.peers"),
+        ("policy/v1", "PodDisruptionBudget", "shop-v2"),
+    ] {
+        let stranger = object(
+            api_version,
+            kind,
+            name,
+            json!({"selector": {"matchLabels": {"app": "x"}},
+            "podSelector": {"matchLabels": {"app": "x"}}}),
+        );
+        let plan = planned(confined().into_iter().chain([dpv("shop-v2", json!({})), stranger]));
+        assert_eq!(refused(&plan, "shop-v2"), ["NameTaken"]);
+    }
+}
+
 #[test]
 fn a_base_that_is_gone_changes_nothing() {
     let mut known = dpv("shop-v2", json!({}));

@@ -103,10 +103,10 @@ impl WantedNames {
 
 fn name_taken(dpv: &VersionFacts, (kind, name): &Name, holder: &Key) -> Finding {
     let (field, message) = match kind {
-        Some(Kind::Service) => (
+        Some(kind) if *kind != Kind::Deployment => (
             "spec.version",
             format!(
-                "its Service would be called `{}`, and so is the one of the older DeploymentVersion `{}`; \
+                "its {kind} would be called `{}`, and so is the one of the older DeploymentVersion `{}`; \
                  choose another id in `spec.version`",
                 name.name, holder.name
             ),
@@ -125,7 +125,7 @@ fn name_taken(dpv: &VersionFacts, (kind, name): &Name, holder: &Key) -> Finding 
 
 fn strangers_name(dpv: &VersionFacts, kind: Kind, name: &Key) -> Finding {
     let (field, what) =
-        if kind == Kind::Service { ("spec.version", "version id") } else { ("metadata.name", "name") };
+        if kind == Kind::Deployment { ("metadata.name", "name") } else { ("spec.version", "version id") };
     Finding::rejected(
         dpv.reference(),
         "NameTaken",
@@ -143,6 +143,8 @@ fn is_strangers(inventory: &Inventory, dpv: &VersionFacts, kind: Kind, key: &Key
     let meta = match kind {
         Kind::Deployment => inventory.deployments.get(key).map(|found| &found.meta),
         Kind::Service => inventory.services.get(key).map(|found| &found.meta),
+        Kind::PodDisruptionBudget => inventory.disruption_budgets.get(key).map(|found| &found.meta),
+        Kind::NetworkPolicy => inventory.network_policies.get(key).map(|found| &found.meta),
         _ => None,
     };
     meta.is_some_and(|meta| {

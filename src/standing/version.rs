@@ -112,11 +112,11 @@ fn cloned(
         return Verdict::fails(refusal.reason, in_field(refusal));
     }
     let deployment = report.deployment.as_deref().map(|name| dpv.meta.key.sibling(name));
+    let sibling = |name: &String| dpv.meta.key.sibling(name.as_str());
     let there = deployment.is_some_and(|key| inventory.deployments.get(&key).is_some())
-        && report
-            .services
-            .iter()
-            .all(|name| inventory.services.get(&dpv.meta.key.sibling(name.as_str())).is_some());
+        && report.services.iter().all(|name| inventory.services.get(&sibling(name)).is_some())
+        && report.policies.iter().all(|name| inventory.network_policies.get(&sibling(name)).is_some())
+        && report.budgets.iter().all(|name| inventory.disruption_budgets.get(&sibling(name)).is_some());
     let warnings: Vec<String> = report.findings.iter().map(in_field).collect();
     match (there, warnings.is_empty()) {
         (false, _) => Verdict::fails("Creating", "the Deployment and its Services are being created"),

@@ -193,6 +193,8 @@ pub struct DisruptionFacts {
     pub meta: Meta,
     /// What it selects; `None` selects nothing.
     pub selector: Option<Selector>,
+    /// The whole object.
+    pub object: Arc<Value>,
 }
 
 /// A HorizontalPodAutoscaler.

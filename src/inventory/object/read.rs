@@ -83,9 +83,11 @@ impl Object {
                 spec: part(&value, "/spec")?.ok_or("`spec` is missing")?,
                 status: part(&value, "/status")?.unwrap_or_default(),
             }),
-            Kind::PodDisruptionBudget => {
-                Self::PodDisruptionBudget(DisruptionFacts { meta, selector: part(&value, "/spec/selector")? })
-            }
+            Kind::PodDisruptionBudget => Self::PodDisruptionBudget(DisruptionFacts {
+                meta,
+                selector: part(&value, "/spec/selector")?,
+                object: Arc::new(value),
+            }),
             Kind::HorizontalPodAutoscaler => Self::HorizontalPodAutoscaler(AutoscalerFacts {
                 meta,
                 deployment: (text(&value, "/spec/scaleTargetRef/kind") == Some("Deployment"))
