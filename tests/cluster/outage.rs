@@ -1,6 +1,6 @@
 //! The API server is gone for a while, under load: nothing that was served fails, and afterwards all goes on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::load::Load;
 use crate::number;
@@ -29,10 +29,13 @@ async fn without_an_api_server_no_request_fails() {
     scene.plane.control(&["stop", "--kill", "kube-apiserver"]);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     scene.plane.control(&["start", "kube-apiserver"]);
+    let back = Instant::now();
     // What was wanted before and after comes about.
     scene.version("version-3", "shop:1").await;
     program.serves("version-3.shop.test", "version-3").await;
+    println!("a new version is served {:?} after the API server was back", back.elapsed());
     scene.becomes("shop-version-3", "Ready", "True", None).await;
+    println!("and Ready {:?} after", back.elapsed());
     let report = load.finish().await;
     println!("{seconds} s without an API server: {} requests, {} failed", report.asked, report.failed.len());
     assert!(report.failed.is_empty(), "{:?}\n{}", report.failed, program.table().await);

@@ -34,7 +34,10 @@ impl Program {
     pub async fn start(plane: &Plane, arguments: &[&str]) -> Self {
         let (edge, admin) = (free_address(), free_address());
         let log = plane.folder().join(format!("synkronic-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
-        let process = Command::new(env!("CARGO_BIN_EXE_synkronic"))
+        // Another build of it can be tried, as the one that is shipped.
+        let binary =
+            std::env::var_os("SYNKRONIC_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_synkronic").into());
+        let process = Command::new(binary)
             .arg("run")
             .arg("--kubeconfig")
             .arg(plane.kubeconfig("synkronic"))
@@ -113,6 +116,8 @@ pub struct Answer {
     pub status: u16,
     /// The version that the edge says it chose.
     pub version: Option<String>,
+    /// When it asks to be asked again.
+    pub retry_after: Option<String>,
     pub body: String,
 }
 
@@ -158,11 +163,11 @@ impl Caller {
             .map_err(|error| text("request", &error))?;
         let response = sender.send_request(request).await.map_err(|error| text("request", &error))?;
         let status = response.status().as_u16();
-        let version = response.headers().get("x-synkronic-version");
-        let version = version.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let field = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let (version, retry_after) = (field("x-synkronic-version"), field("retry-after"));
         let body = response.into_body().collect().await.map_err(|error| text("body", &error))?.to_bytes();
         self.sender = Some(sender);
-        Ok(Answer { status, version, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answer { status, version, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
     }
 }
 

@@ -14,6 +14,8 @@ use synkronic::api::DeploymentVersion;
 use crate::hands::Hands;
 use crate::plane::{Plane, until};
 
+/// The label of a scene's namespace.
+const SCENE: &str = "synkronic.test/scene";
 /// The Lease that the leader holds.
 const LEASE: &str = "synkronic-controller";
 
@@ -41,7 +43,8 @@ impl Scene {
         let scene = Self { plane, _hands: hands, namespace: namespace.to_owned(), client };
         scene.clear().await;
         let namespaces: Api<Namespace> = Api::all(scene.client.clone());
-        let made: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
+        let made: Namespace =
+            serde_json::from_value(json!({"metadata": {"name": namespace, "labels": {SCENE: ""}}})).unwrap();
         namespaces.create(&PostParams::default(), &made).await.unwrap();
         scene
     }
@@ -51,11 +54,15 @@ impl Scene {
         self.clear().await;
     }
 
+    /// Deletes every scene's namespace: one that a failed test left would still hold its hosts.
     async fn clear(&self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        let _ = namespaces.delete(&self.namespace, &DeleteParams::default()).await;
-        until(120, "the namespace is not gone", async || {
-            matches!(namespaces.get_opt(&self.namespace).await, Ok(None))
+        let scenes = ListParams::default().labels(SCENE);
+        for left in namespaces.list(&scenes).await.unwrap() {
+            let _ = namespaces.delete(&left.name_any(), &DeleteParams::default()).await;
+        }
+        until(120, "a scene's namespace is not gone", async || {
+            namespaces.list(&scenes).await.is_ok_and(|left| left.items.is_empty())
         })
         .await;
     }
