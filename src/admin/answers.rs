@@ -45,7 +45,7 @@ pub(super) fn answer(sources: &Sources, method: &Method, path: &str, query: Opti
     }
     match path {
         "/livez" => Answer::new(StatusCode::OK, TEXT, "ok\n"),
-        "/readyz" => ready(&sources.readiness.list()),
+        "/readyz" => ready(&sources.readiness.list(), &sources.readiness.notes()),
         "/metrics" => Answer::new(StatusCode::OK, METRICS, sources.meter.scrape()),
         "/table" => json(&sources.table.load().describe()),
         "/explain" => match Described::from_query(query.unwrap_or_default()) {
@@ -56,13 +56,16 @@ pub(super) fn answer(sources: &Sources, method: &Method, path: &str, query: Opti
     }
 }
 
-fn ready(missing: &[String]) -> Answer {
-    if missing.is_empty() {
-        return Answer::new(StatusCode::OK, TEXT, "ok\n");
+fn ready(missing: &[String], notes: &[String]) -> Answer {
+    let list =
+        |head: &str, of: &[String]| of.iter().fold(head.to_owned(), |body, what| body + "- " + what + "\n");
+    match (missing, notes) {
+        ([], []) => Answer::new(StatusCode::OK, TEXT, "ok\n"),
+        ([], notes) => Answer::new(StatusCode::OK, TEXT, list("ok; but:\n", notes)),
+        (missing, _) => {
+            Answer::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, list("not ready; missing:\n", missing))
+        }
     }
-    let body =
-        missing.iter().fold("not ready; missing:\n".to_owned(), |body, what| body + "- " + what + "\n");
-    Answer::new(StatusCode::SERVICE_UNAVAILABLE, TEXT, body)
 }
 
 fn json(value: &impl serde::Serialize) -> Answer {
@@ -110,6 +113,8 @@ mod tests {
     fn readiness_names_what_is_missing() {
         let sources = sources();
         assert_eq!(get(&sources, "/readyz", None).0, 200);
+        sources.readiness.note(vec!["stale: of yesterday".to_owned()]);
+        assert_eq!(get(&sources, "/readyz", None), (200, "ok; but:\n- stale: of yesterday\n".into()));
         let _missing = sources.readiness.missing("the first table");
         assert_eq!(get(&sources, "/readyz", None), (503, "not ready; missing:\n- the first table\n".into()));
         assert_eq!(get(&sources, "/livez", None).0, 200);

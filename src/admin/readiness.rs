@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Readiness {
     missing: Mutex<BTreeMap<String, usize>>,
+    notes: Mutex<Vec<String>>,
 }
 
 impl Readiness {
@@ -29,6 +30,17 @@ impl Readiness {
     #[must_use]
     pub fn list(&self) -> Vec<String> {
         self.names().keys().cloned().collect()
+    }
+
+    /// What is to be known beside, though requests are welcome; takes the place of what was noted before.
+    pub fn note(&self, notes: Vec<String>) {
+        *self.notes.lock().unwrap_or_else(PoisonError::into_inner) = notes;
+    }
+
+    /// What is noted.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn names(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, usize>> {

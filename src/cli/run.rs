@@ -18,6 +18,7 @@ use crate::cluster::client;
 use crate::cluster::control::{self, Candidacy, Ends, Task, Tell};
 use crate::cluster::kinds::Roles;
 use crate::cluster::lease::Terms;
+use crate::cluster::shelf::Shelf;
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
 use crate::inventory::settings::OverlayRight;
@@ -64,6 +65,9 @@ pub struct Arguments {
     /// The Lease may be taken by another controller when it was not renewed for this long
     #[arg(long, value_name = "TIME", env = "SYNKRONIC_LEASE_DURATION", default_value = "15s", value_parser = lease_duration)]
     lease_duration: Duration,
+    /// File in which the edge keeps what it last knew: it starts from it where the API server does not answer
+    #[arg(long, value_name = "FILE", env = "SYNKRONIC_SNAPSHOT")]
+    snapshot: Option<PathBuf>,
     #[command(flatten)]
     edge: EdgeFlags,
 }
@@ -185,6 +189,8 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         candidacy,
         pod: arguments.pod_name.clone(),
         pod_uid: arguments.pod_uid.clone(),
+        // A controller writes by what the API server says, and by nothing else.
+        shelf: arguments.snapshot.clone().filter(|_| roles.edge).map(Shelf::new),
     };
     let ends = Ends::default();
     let tell = teller(readiness.clone(), starting);
@@ -218,7 +224,8 @@ fn admin_addresses(arguments: &Arguments) -> Vec<SocketAddr> {
 /// Tells the admin port what is missing.
 fn teller(readiness: Arc<Readiness>, starting: Missing) -> Tell {
     let (mut starting, mut held) = (Some(starting), BTreeMap::<String, Missing>::new());
-    Box::new(move |missing, _failing| {
+    Box::new(move |missing, beside| {
+        readiness.note(beside);
         held.retain(|what, _| missing.contains(what));
         for what in missing {
             held.entry(what).or_insert_with_key(|what| readiness.missing(what.clone()));

@@ -14,6 +14,7 @@ use super::core::{Core, Publish, Remark};
 use super::edges::{Reporter, Served};
 use super::kinds::{self, Roles, Watched};
 use super::lease::{self, Election, Lead, Terms};
+use super::shelf::Shelf;
 use super::watch::{Follower, Heard};
 use crate::inventory::Settings;
 use crate::meter::Meter;
@@ -39,6 +40,8 @@ pub struct Task {
     pub pod: String,
     /// The pod's uid, where it is known.
     pub pod_uid: Option<String>,
+    /// Where an edge keeps what it last knew.
+    pub shelf: Option<Shelf>,
 }
 
 /// How a controller stands for election.
@@ -61,14 +64,25 @@ pub struct Ends {
     pub stop: CancellationToken,
 }
 
-/// Who is told what is missing before requests are welcome, and what the API server does not answer now.
+/// Who is told what is missing before requests are welcome, and what else is to be known: that what is served is
+/// stale, what the API server does not answer now.
 pub type Tell = Box<dyn FnMut(Vec<String>, Vec<String>)>;
 
 /// Runs until `ends.stop`.
-pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, ends: &Ends) {
+pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter, ends: &Ends) {
     let watches = watches(&task);
     let mut core = Core::new(task.roles, task.settings.clone(), &watches, publish);
-    tell(core.missing(), core.failing());
+    let mut shelf = task.shelf.take();
+    // What was last known is served although nothing of it has been confirmed.
+    let stale = shelf.as_ref().and_then(Shelf::take).map(|snapshot| {
+        core.remember(snapshot.edits);
+        snapshot.written
+    });
+    let mut tell = |core: &Core| match stale.filter(|_| !core.is_complete()) {
+        Some(written) => tell(Vec::new(), stale_state(core, written)),
+        None => tell(core.missing(), core.failing()),
+    };
+    tell(&core);
     let (mut followers, mut heard) = follow(&task, watches);
     let (election, mut lead) = stand(&task, ends);
     let (reporting, served) = report(&task, ends);
@@ -82,7 +96,10 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, en
         if !ready && core.is_complete() {
             ready = true;
             tracing::info!(generation = core.generation(), "the first table is in service");
-            tell(core.missing(), core.failing());
+            tell(&core);
+        }
+        if let Some(shelf) = shelf.as_mut().filter(|_| ready) {
+            shelf.serves(core.generation());
         }
         tokio::select! {
             biased;
@@ -94,10 +111,18 @@ pub async fn run(task: Task, publish: Publish, mut tell: Tell, meter: &Meter, en
                 let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
                 remarks.iter().for_each(log);
                 if state || !ready {
-                    tell(core.missing(), core.failing());
+                    tell(&core);
+                }
+            }
+            () = due(&mut shelf) => {
+                if let Some(shelf) = &mut shelf {
+                    shelf.write(core.inventory());
                 }
             }
         }
+    }
+    if let Some(shelf) = &mut shelf {
+        shelf.close(core.inventory()).await;
     }
     followers.shutdown().await;
     // The Leases are given back, or run out by themselves.
@@ -124,6 +149,20 @@ fn report(task: &Task, ends: &Ends) -> (JoinSet<()>, watch::Sender<Served>) {
         reporting.spawn(reporter.run(ends.leaving.clone()));
     }
     (reporting, sender)
+}
+
+/// When the shelf wants to be written.
+async fn due(shelf: &mut Option<Shelf>) {
+    match shelf {
+        Some(shelf) => shelf.due().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is to be said of a process that serves what it knew before its start.
+fn stale_state(core: &Core, written: Timestamp) -> Vec<String> {
+    let stale = format!("stale: what is served was known at {written}, before this process started");
+    std::iter::once(stale).chain(core.missing()).collect()
 }
 
 /// A controller stands for election.

@@ -123,6 +123,24 @@ impl Core {
         }
     }
 
+    /// Takes in what was known before the start, and puts it in service until the lists are complete: they
+    /// then replace it. What nobody watches any more is left out, for nobody would ever take it out again.
+    pub fn remember(&mut self, edits: Vec<Edit>) {
+        let watched = |edit: &Edit| {
+            let (kind, key) = match edit {
+                Edit::Apply(object) => (object.kind(), object.key()),
+                Edit::Remove(kind, key) => (*kind, key),
+            };
+            self.books.iter().any(|book| {
+                book.watched.subject == Subject::Objects(kind)
+                    && book.namespace.as_deref().is_none_or(|name| *name == *key.namespace)
+            })
+        };
+        let edits = edits.into_iter().filter(watched).collect();
+        self.update(edits);
+        self.route();
+    }
+
     /// Whether this process holds the Lease now.
     pub fn lead(&mut self, leads: bool) {
         self.leads = leads;

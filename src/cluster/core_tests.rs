@@ -12,6 +12,7 @@ use crate::cluster::kinds::{self, watched};
 use crate::cluster::trouble::{Failure, Trouble};
 use crate::cluster::watch::News;
 use crate::inventory::report::Programmed;
+use crate::inventory::{Object, snapshot};
 
 /// A core, and the tables it published.
 struct World {
@@ -121,7 +122,8 @@ fn service() -> Value {
 
 fn slice(address: &str) -> Value {
     json!({"metadata": {"namespace": "n", "name": "shop-a", "labels": {"kubernetes.io/service-name": "shop"}},
-        "ports": [{"port": 8080}], "endpoints": [{"addresses": [address], "conditions": {"ready": true}}]})
+        "ports": [{"port": 8080}], "endpoints": [{"addresses": [address], "conditions": {"ready": true},
+            "targetRef": {"kind": "Pod", "uid": address}}]})
 }
 
 fn router(name: &str, version: u64, generation: i64) -> Value {
@@ -153,6 +155,43 @@ fn nothing_is_served_before_every_list_is_complete() {
     assert_eq!(world.served(), ["shop.example.com"]);
     assert!(world.core.missing().is_empty());
     assert_eq!(world.core.served().routers, Some(10));
+}
+
+#[test]
+fn what_was_known_before_the_start_is_served_until_the_lists_are_complete() {
+    let mut before = World::edge().listed();
+    before.apply(Kind::Router, &router("gone", 11, 1));
+    before.settle();
+    let written = snapshot::encode(before.core.inventory(), Timestamp::UNIX_EPOCH);
+    let mut world = World::edge();
+    // Nobody here watches another namespace, so nobody would ever take such an object out.
+    for (_, namespace) in &mut world.watches {
+        *namespace = Some("n".to_owned());
+    }
+    let published = world.tables.clone();
+    let publish: Publish = Box::new(move |table| published.borrow_mut().push(table.clone()));
+    world.core = Core::new(world.core.roles, Settings::default(), &world.watches, publish);
+    let mut edits = snapshot::decode(&written).unwrap().edits;
+    for value in [base(), service(), router("elsewhere", 12, 1)] {
+        let mut foreign = value;
+        foreign["metadata"]["namespace"] = json!("m");
+        let (kind, version) = match foreign["spec"].get("hosts") {
+            Some(_) => ("Router", "kyaninus.com/v1"),
+            None if foreign["spec"].get("ports").is_some() => ("Service", "v1"),
+            None => ("Deployment", "apps/v1"),
+        };
+        (foreign["kind"], foreign["apiVersion"]) = (json!(kind), json!(version));
+        edits.push(Edit::Apply(Box::new(Object::read(foreign).unwrap().unwrap())));
+    }
+    world.core.remember(edits);
+    assert_eq!(world.served(), ["gone.example.com", "shop.example.com"]);
+    assert_eq!(world.core.missing().len(), 5, "not one list is there");
+    world.list(Kind::Router, &[router("shop", 13, 2)]);
+    world.settle();
+    assert_eq!(world.tables.borrow().len(), 1, "no table of halves");
+    let mut world = world.listed();
+    world.settle();
+    assert_eq!(world.served(), ["shop.example.com"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | [`core`] | everything known, and what follows from it; without clock and I/O |
 //! | [`control`] | the loop around it |
 //! | [`edges`] | what each edge serves, and so which Routers are programmed |
+//! | [`shelf`] | the file of what was last known |
 //! | [`lease`] | which of several controllers writes |
 //!
 //! Every replica watches and computes; only who holds the Lease writes. Whatever the API server refuses or
@@ -21,5 +22,6 @@ pub mod core;
 pub mod edges;
 pub mod kinds;
 pub mod lease;
+pub mod shelf;
 pub mod trouble;
 pub mod watch;

@@ -94,8 +94,8 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
         if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(Stop::Hyper(ended));
         }
-        let silent = watch.phase() == Phase::Opening && worker.closing_for_long();
-        if silent || (worker.closing() && watch.at_rest()) {
+        let silent = watch.phase() == Phase::Opening || watch.at_rest();
+        if silent && worker.closing_for_long() {
             return Poll::Ready(Stop::Leave);
         }
         Poll::Pending

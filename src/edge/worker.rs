@@ -22,7 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::balance::Balance;
 use super::buffers::Buffers;
 use super::chance::Chance;
-use super::clock::Clock;
+use super::clock::{Clock, millis};
 use super::connection;
 use super::drain::Stage;
 use super::error::Side;
@@ -39,8 +39,10 @@ use crate::wire::memo::Memo;
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_millis(500);
-/// What a new connection has for its first byte once the process leaves, in milliseconds.
+/// What a connection without a request has for one once the process leaves, in milliseconds, at most; and the part
+/// of the drain timeout that it is.
 const GRACE: u64 = 1_000;
+const GRACE_PART: u32 = 10;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -186,10 +188,14 @@ impl Worker {
         self.closing.get() != 0
     }
 
-    /// Whether it has left for so long that a client which has said nothing yet is not waited for: whoever has
-    /// just connected is about to ask, but browsers also connect in advance.
+    /// Whether it has left for so long that a client which asks for nothing is not waited for any more.
+    ///
+    /// Whoever has just connected is about to ask, but browsers also connect in advance. And a client that asks one
+    /// thing after the other has its next request on the way: closed at once its connection would cost it that
+    /// (hyper#3792), where the answer to it says that it is the last.
     pub(crate) fn closing_for_long(&self) -> bool {
-        self.closing() && self.now().saturating_sub(self.closing.get()) >= GRACE
+        let grace = GRACE.min(millis(self.limits().drain_timeout / GRACE_PART));
+        self.closing() && self.now().saturating_sub(self.closing.get()) >= grace
     }
 
     pub(crate) fn balance(&self) -> Balance<'_> {

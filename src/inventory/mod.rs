@@ -21,6 +21,7 @@ mod resolve;
 pub mod selector;
 pub mod service;
 pub mod settings;
+pub mod snapshot;
 mod store;
 mod update;
 pub mod versions;

@@ -11,7 +11,8 @@ pub struct Settings {
     pub scheme: &'static str,
     /// The port in such addresses; `None` where it is the scheme's own.
     pub port: Option<u16>,
-    /// Whether endpoints on loopback addresses are taken: on one machine yes, in a cluster never.
+    /// Whether endpoints on loopback addresses, and such as no pod stands behind, are taken: on one machine yes, in
+    /// a cluster never.
     pub allow_loopback: bool,
     /// Addresses that no endpoint may have: in a cluster those of the API server, so that no hand-written
     /// EndpointSlice leads there with the edge's own standing in the network.

@@ -15,6 +15,8 @@ mod faults;
 mod life;
 mod limits;
 mod plain;
+mod rolling;
+mod tenants;
 mod tunnels;
 mod upstreams;
 mod versions;

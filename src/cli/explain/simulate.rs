@@ -90,7 +90,8 @@ fn slice(inventory: &Inventory, service: &Key) -> Option<Value> {
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "metadata": {"name": format!("{}-simulated", service.name), "namespace": &*service.namespace},
         // RFC 5737: an address for examples.
-        "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": true}}],
+        "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": true},
+            "targetRef": {"kind": "Pod", "uid": "simulated"}}],
         "ports": ports,
     });
     let metadata = slice.get_mut("metadata")?.as_object_mut()?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
@@ -194,6 +195,12 @@ fn service_ports(value: &Value) -> Result<Vec<ServicePort>, String> {
         .collect()
 }
 
+/// Whether it is a pod of the slice's own namespace: no slice leads to another tenant's (CVE-2021-25740).
+fn is_own_pod(target: &ObjectReference, slice: &Key) -> bool {
+    let own = target.namespace.as_deref().is_none_or(|namespace| *namespace == *slice.namespace);
+    own && target.kind.as_deref() == Some("Pod")
+}
+
 fn read_slice(meta: Meta, slice: EndpointSlice) -> SliceFacts {
     let ports = slice.ports.unwrap_or_default().into_iter().filter_map(|port| {
         Some(SlicePort { name: port.name.unwrap_or_default(), port: u16::try_from(port.port?).ok()? })
@@ -206,7 +213,10 @@ fn read_slice(meta: Meta, slice: EndpointSlice) -> SliceFacts {
             ready,
             serving: conditions.serving.unwrap_or(ready),
             terminating: conditions.terminating.unwrap_or(false),
-            pod_uid: endpoint.target_ref.and_then(|target| target.uid),
+            pod_uid: endpoint
+                .target_ref
+                .filter(|target| is_own_pod(target, &meta.key))
+                .and_then(|target| target.uid),
         })
     });
     SliceFacts {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use super::backends::Wanted;
 use super::findings::Findings;
 use crate::api::VersionId;
+use crate::inventory::endpoints::EndpointView;
 use crate::inventory::object::{RouterFacts, ServiceFacts};
 use crate::inventory::service::port_of;
 use crate::inventory::{Inventory, Key, Settings};
@@ -34,15 +35,15 @@ pub(super) fn choose<'i>(
     };
     let all = inventory.endpoints_of(service, port);
     let (allowed, refused): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|it| is_allowed(it.address, settings));
-    if let Some(first) = refused.first() {
+        all.into_iter().partition(|it| refusal(it, settings).is_none());
+    let first = refused.first().and_then(|first| Some((first, refusal(first, settings)?)));
+    if let Some((first, why)) = first {
         let more = match refused.len() - 1 {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
         let message = format!(
-            "version `{version}`: {}{more} of Service `{}` is not sent to: loopback, link-local, unspecified and \
-             multicast addresses, and the API server's, are refused; correct the EndpointSlice",
+            "version `{version}`: {}{more} of Service `{}` is not sent to: {why}; correct the EndpointSlice",
             first.address, service.name,
         );
         findings.warn("AddressRefused", "spec.service", message);
@@ -117,6 +118,19 @@ fn port_text(port: &crate::inventory::object::ServicePort) -> String {
 
 /// Amazon's instance metadata over IPv6: as good as the link-local one, but of a unique local range.
 const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// Why an endpoint is not sent to. In a cluster a pod of the own namespace has to stand behind it: what is written
+/// by hand leads to other tenants too (CVE-2021-25740). Who may write slices can also forge a pod's name there;
+/// since 1.22 Kubernetes gives that right to nobody but its controllers.
+fn refusal(it: &EndpointView<'_>, settings: &Settings) -> Option<&'static str> {
+    if !is_allowed(it.address, settings) {
+        return Some(
+            "loopback, link-local, unspecified and multicast addresses, and the API server's, are refused",
+        );
+    }
+    let podless = it.pod_uid.is_empty() && !settings.allow_loopback;
+    podless.then_some("no pod of this namespace stands behind it")
+}
 
 /// Whether an address may be sent to: a tenant's hand-written EndpointSlice must not lead to the node itself,
 /// nor to the API server.

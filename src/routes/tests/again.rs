@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::dice::{Dice, Step, cases};
+use crate::inventory::snapshot::{decode, encode};
 use crate::inventory::{Edit, Inventory, Key, Kind, Object, Settings};
 use crate::routes::{Compiled, Endpoint, Table, compile};
 
@@ -76,6 +78,11 @@ proptest! {
             let (ours, anew) = (picture(&next), picture(&scratch));
             prop_assert!(ours == anew, "{}\nafter {steps:?}", difference("", &ours, &anew));
             prop_assert_eq!(&next.reports, &scratch.reports, "after {:?}", steps);
+            let known = decode(&encode(&inventory, Timestamp::UNIX_EPOCH)).unwrap();
+            let mut remembered = Inventory::default();
+            remembered.update(known.edits);
+            let from_disk = picture(&compile(&remembered, &settings, None, &Default::default()));
+            prop_assert!(from_disk == anew, "by a snapshot: {}\nafter {steps:?}", difference("", &from_disk, &anew));
             let live = endpoints(&next.table);
             for gone in &next.retired {
                 prop_assert!(live.values().all(|it| it.id != gone.id), "{gone:?} is retired and sent to");

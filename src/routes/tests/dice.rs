@@ -195,7 +195,7 @@ impl<'n> Dice<'n> {
         let (ready, terminating) = (!self.chance(15), self.chance(10));
         let mut endpoint = json!({"addresses": [address], "conditions": {
             "ready": ready && !terminating, "serving": ready, "terminating": terminating}});
-        if self.chance(50) {
+        if !self.chance(10) {
             endpoint["targetRef"] = json!({"kind": "Pod", "uid": format!("pod-{}", self.upto(3))});
         }
         endpoint

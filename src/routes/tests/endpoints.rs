@@ -86,6 +86,28 @@ fn addresses_of_the_api_server_are_refused() {
 }
 
 #[test]
+fn only_pods_of_the_own_namespace_are_sent_to() {
+    let mut world = World::shop(json!({}));
+    // By hand, as for a Service without a selector; another kind; another tenant's pod.
+    for target in [
+        json!(null),
+        json!({"kind": "Node", "uid": "u"}),
+        json!({"kind": "Pod", "namespace": "m", "uid": "u"}),
+        json!({"kind": "Pod", "namespace": "n"}),
+    ] {
+        let mut by_hand = slice("shop", &["10.9.9.9"]);
+        by_hand["endpoints"][0]["targetRef"] = target.clone();
+        world.apply([by_hand]);
+        assert_eq!((addresses(&world).len(), absence(&world)), (0, "addresses-refused"), "{target}");
+        assert!(world.message("shop", "AddressRefused").contains("no pod of this namespace"), "{target}");
+    }
+    // On one machine there may be no pods at all.
+    world.settings = Settings { allow_loopback: true, ..Settings::default() };
+    world.apply([deployment("other")]);
+    assert_eq!(addresses(&world), ["10.9.9.9:8080"]);
+}
+
+#[test]
 fn slices_of_another_namespace_are_not_looked_at() {
     let mut world = World::shop(json!({}));
     let mut foreign = slice("shop", &["10.9.9.9"]);

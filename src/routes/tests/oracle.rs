@@ -130,7 +130,9 @@ fn is_up(objects: &Objects, router: &Value, id: &str, strictly: bool) -> bool {
     slices.flat_map(|slice| list(slice, "/endpoints")).any(|endpoint| {
         let is = |condition: &str| endpoint["conditions"][condition] == Value::Bool(true);
         let address = endpoint["addresses"][0].as_str().unwrap();
-        let allowed = !address.starts_with("127.") && !address.starts_with("169.254.");
+        let allowed = !address.starts_with("127.")
+            && !address.starts_with("169.254.")
+            && endpoint.pointer("/targetRef/uid").is_some();
         let ready = is("ready") && !is("terminating");
         if strictly { ready } else { allowed && (ready || (is("serving") && is("terminating"))) }
     })
