@@ -15,7 +15,7 @@ use super::edges::{Reporter, Served};
 use super::kinds::{self, Roles, Watched};
 use super::lease::{self, Election, Lead, Terms};
 use super::shelf::Shelf;
-use super::watch::{Follower, Heard};
+use super::watch::{Follower, Heard, Patience};
 use crate::inventory::Settings;
 use crate::meter::Meter;
 
@@ -196,7 +196,8 @@ fn follow(task: &Task, watches: Vec<(Watched, Option<String>)>) -> (JoinSet<()>,
     let mut followers = JoinSet::new();
     for (place, (watched, namespace)) in watches.into_iter().enumerate() {
         let (client, mouth) = (task.cluster.client.clone(), mouth.clone());
-        let follower = Follower { client, place, watched, namespace, roles: task.roles, mouth };
+        let (roles, patience) = (task.roles, Patience::default());
+        let follower = Follower { client, place, watched, namespace, roles, patience, mouth };
         followers.spawn(follower.follow());
     }
     (followers, heard)

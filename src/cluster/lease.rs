@@ -189,7 +189,11 @@ impl Election {
     }
 
     async fn look(&self, known: &mut Known, now: Instant) -> Result<(), Failure> {
-        let found = self.api.get_opt(&self.name).await.map_err(|error| Failure::of(&error))?;
+        let found = match self.api.get(&self.name).await {
+            Ok(lease) => Some(lease),
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            Err(error) => return Err(Failure::of(&error)),
+        };
         known.see(found, now);
         Ok(())
     }
@@ -267,59 +271,5 @@ impl Known {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DURATION: Duration = Duration::from_secs(15);
-
-    fn view(holder: &str, since: Instant) -> View {
-        View { holder: holder.to_owned(), duration: DURATION, since }
-    }
-
-    #[test]
-    fn who_takes_it_when() {
-        let now = Instant::now();
-        assert_eq!(decide(None, "a", now), Act::Create);
-        assert_eq!(decide(Some(&view("a", now)), "a", now + DURATION * 9), Act::Renew);
-        assert_eq!(decide(Some(&view("", now)), "a", now), Act::Take);
-        assert_eq!(decide(Some(&view("b", now)), "a", now), Act::Wait(LOOK));
-        let late = now + DURATION - Duration::from_millis(10);
-        assert_eq!(decide(Some(&view("b", now)), "a", late), Act::Wait(Duration::from_millis(10)));
-        assert_eq!(decide(Some(&view("b", now)), "a", now + DURATION), Act::Take);
-    }
-
-    #[test]
-    fn the_holder_gives_up_before_others_may_take_it() {
-        let terms = Terms { duration: DURATION };
-        assert!(terms.renewal() * 2 <= terms.deadline());
-        assert!(terms.deadline() < terms.duration);
-        let now = Instant::now();
-        assert!(leads(Some(now + terms.deadline()), now));
-        assert!(!leads(Some(now), now));
-        assert!(!leads(None, now));
-    }
-
-    #[test]
-    fn a_lease_ages_while_it_does_not_change_before_our_eyes() {
-        let lease = |version: &str| {
-            Some(Lease {
-                metadata: ObjectMeta { resource_version: Some(version.into()), ..ObjectMeta::default() },
-                spec: Some(LeaseSpec {
-                    holder_identity: Some("b".into()),
-                    lease_duration_seconds: Some(15),
-                    // Whatever the holder's clock says: it is not asked.
-                    renew_time: Some(MicroTime(Timestamp::MAX)),
-                    ..LeaseSpec::default()
-                }),
-            })
-        };
-        let (mut known, now) = (Known::default(), Instant::now());
-        known.see(lease("1"), now);
-        known.see(lease("1"), now + Duration::from_secs(14));
-        assert_eq!(decide(known.view.as_ref(), "a", now + DURATION), Act::Take);
-        known.see(lease("2"), now + Duration::from_secs(14));
-        assert!(matches!(decide(known.view.as_ref(), "a", now + DURATION), Act::Wait(_)));
-        known.see(None, now);
-        assert_eq!(decide(known.view.as_ref(), "a", now), Act::Create);
-    }
-}
+#[path = "lease_tests.rs"]
+mod tests;

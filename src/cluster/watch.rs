@@ -21,18 +21,36 @@ use super::kinds::{self, Read, Roles, Watched};
 use super::trouble::{Failure, Pause, Then, Trouble};
 use crate::inventory::Key;
 
-/// The server ends a watch after so many seconds, and another begins: so it learns who is still there.
-const LASTING: u32 = 290;
-/// Silence beyond that by so much means that nobody is there.
-const MARGIN: Duration = Duration::from_secs(10);
-/// An answer must begin after this long; a page of a list must be whole.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two objects of a streamed list. A server that does not stream lists sends all and then nothing.
-const LIST_SILENCE: Duration = Duration::from_secs(15);
 /// Objects of a page.
 const PAGE: u32 = 250;
-/// A watch that ended sooner is as good as one that failed: no hot loop.
-const SHORT: Duration = Duration::from_secs(1);
+
+/// How long a watch waits for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// The server ends a watch after so long, and another begins: so it learns who is still there.
+    pub lasting: Duration,
+    /// Silence beyond that by so much means that nobody is there.
+    pub margin: Duration,
+    /// An answer must begin after this long; a page of a list must be whole.
+    pub answer: Duration,
+    /// Between two objects of a streamed list. A server that streams none sends all and then nothing.
+    pub list_silence: Duration,
+    /// A watch that ended sooner is as good as one that failed: no hot loop.
+    pub short: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            lasting: Duration::from_secs(290),
+            margin: Duration::from_secs(10),
+            answer: Duration::from_secs(30),
+            list_silence: Duration::from_secs(15),
+            short: Duration::from_secs(1),
+        }
+    }
+}
+
 /// The mark of the bookmark that ends a streamed list.
 const END_OF_LIST: &str = "k8s.io/initial-events-end";
 
@@ -78,6 +96,8 @@ pub struct Follower {
     pub namespace: Option<String>,
     /// What is kept of objects.
     pub roles: Roles,
+    /// How long it waits for what.
+    pub patience: Patience,
     /// Who listens.
     pub mouth: Sender<Heard>,
 }
@@ -115,7 +135,7 @@ impl Follower {
             let begun = Instant::now();
             let wait = match self.once(&mut position, &mut pause).await {
                 End::Deaf => return,
-                End::Over if begun.elapsed() >= SHORT => {
+                End::Over if begun.elapsed() >= self.patience.short => {
                     pause.reset();
                     continue;
                 }
@@ -164,7 +184,7 @@ impl Follower {
         self.tell(News::Began).await?;
         loop {
             let request = self.ask().list(&parameters).map_err(built)?;
-            let page: Page = in_time(self.client.request(request)).await?;
+            let page: Page = self.in_time(self.client.request(request)).await?;
             for value in page.items {
                 self.read(value).await?;
             }
@@ -184,7 +204,7 @@ impl Follower {
         let mut listing = position.version.is_none();
         let parameters = WatchParams {
             label_selector: self.labels(),
-            timeout: Some(LASTING),
+            timeout: u32::try_from(self.patience.lasting.as_secs()).ok(),
             bookmarks: true,
             send_initial_events: listing,
             ..WatchParams::default()
@@ -192,11 +212,12 @@ impl Follower {
         // Without a version the list is the newest there is: never older than what was known before.
         let version = position.version.as_deref().unwrap_or_default();
         let request: Request<Vec<u8>> = self.ask().watch(&parameters, version).map_err(built)?;
-        let events = in_time(self.client.request_events::<Value>(request)).await?;
+        let events = self.in_time(self.client.request_events::<Value>(request)).await?;
         let mut events = std::pin::pin!(events);
         self.tell(if listing { News::Began } else { News::Answering }).await?;
         loop {
-            let limit = if listing { LIST_SILENCE } else { Duration::from_secs(LASTING.into()) + MARGIN };
+            let Patience { lasting, margin, list_silence, .. } = self.patience;
+            let limit = if listing { list_silence } else { lasting + margin };
             let event = match timeout(limit, events.next()).await {
                 Ok(Some(event)) => event.map_err(|error| Failure::of(&error))?,
                 Ok(None) if listing => {
@@ -249,6 +270,18 @@ impl Follower {
         .await
     }
 
+    /// An answer, if it comes in time.
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, kube::Error>>) -> Result<T, End> {
+        match timeout(self.patience.answer, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Failure::of(&error).into()),
+            Err(_) => {
+                let seconds = self.patience.answer.as_secs();
+                Err(Failure::new(Trouble::Silent, format!("no answer within {seconds} s")).into())
+            }
+        }
+    }
+
     async fn tell(&self, news: News) -> Result<(), End> {
         let heard = Heard { watch: self.place, at: Instant::now(), news };
         self.mouth.send(heard).await.map_err(|_| End::Deaf)
@@ -276,19 +309,12 @@ fn built(error: kube::core::request::Error) -> End {
     Failure::new(Trouble::Misunderstood, error.to_string()).into()
 }
 
-/// An answer, if it comes in time.
-async fn in_time<T>(answer: impl Future<Output = Result<T, kube::Error>>) -> Result<T, End> {
-    match timeout(PATIENCE, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Failure::of(&error).into()),
-        Err(_) => {
-            Err(Failure::new(Trouble::Silent, format!("no answer within {} s", PATIENCE.as_secs())).into())
-        }
-    }
-}
-
 /// Any number: who lost the same server at the same instant comes back at different ones.
 fn dice() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -5,7 +5,9 @@
 //! cells are made on its first request and go when the version does. It knows no routes and no sockets.
 
 mod cells;
+mod control;
 mod scrape;
 
 pub use cells::{RouteCells, WorkerCells};
+pub use control::{ControlMeter, Reconciled};
 pub use scrape::{Meter, Shed};

@@ -9,6 +9,7 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{HistogramOpts, Registry, TextEncoder};
 
 use super::cells::{BOUNDS, Cell, RouteSum, WorkerCells};
+use super::control::ControlMeter;
 
 /// Seconds that a table's swap, or a change's way to the table, may take: from 10 µs to 10 s.
 const SHORT: [f64; 16] = [
@@ -97,6 +98,14 @@ impl Meter {
     /// A change has reached the table.
     pub fn propagated(&self, took: Duration) {
         self.propagation.observe(took.as_secs_f64());
+    }
+
+    /// The numbers of a process that follows a cluster; once.
+    ///
+    /// # Errors
+    /// Where they are there already.
+    pub fn control(&self) -> Result<ControlMeter, prometheus::Error> {
+        ControlMeter::new(&self.registry)
     }
 
     /// Everything, as Prometheus' text (version 0.0.4), sorted.
