@@ -54,8 +54,7 @@ async fn the_example_runs_in_a_cluster_as_it_stands() {
 
 /// Nobody's rights but those that are needed: as the kernel sees the processes, and as the API server does.
 fn unprivileged(world: &World) {
-    let script =
-        "for p in $(pgrep -x synkronic); do tr '\\0' ' ' </proc/$p/cmdline; cat /proc/$p/status; done";
+    let script = "for p in $(pgrep -f '^/usr/bin/synkronic run'); do cat /proc/$p/status; done";
     let said = world.on_node(&["sh", "-c", script]);
     let every = |field: &str, value: &str| {
         let found: Vec<&str> =
@@ -132,7 +131,7 @@ async fn the_author_of_a_version_must_hold_the_right_to_create_deployments() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a node: tests/run"]
-async fn the_controller_may_write_nothing_that_no_version_owns() {
+async fn each_half_may_write_only_what_is_its_own() {
     let world = World::installed().await;
     let scene = world.namespace("strangers").await;
     scene.base(1, &serde_json::Value::Null);
@@ -148,5 +147,15 @@ async fn the_controller_may_write_nothing_that_no_version_owns() {
         let words = words.expect_err("it is no clone");
         assert!(words.contains("writes only what a DeploymentVersion owns"), "{attempt:?}: {words}");
     }
+
+    let edge = format!("system:serviceaccount:{SYSTEM}:synkronic-edge");
+    let pod = "--as-user-extra=authentication.kubernetes.io/pod-name=synkronic-edge-1-a";
+    let steal = format!(
+        r#"{{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {{"name": "synkronic-controller",
+        "namespace": "{SYSTEM}"}}, "spec": {{"holderIdentity": "somebody"}}}}"#
+    );
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-", "--as", &edge, pod];
+    let words = world.try_kubectl(&apply, &steal).expect_err("it is the controllers' Lease");
+    assert!(words.contains("only the Lease that has its own pod's name"), "{words}");
     world.remove_namespace("strangers").await;
 }

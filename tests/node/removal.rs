@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Scene, World, until};
 
-/// What manifests/README.md says.
+/// What README.md says.
 const FIRST: [&str; 4] = ["delete", "routers,deploymentversions", "--all", "--all-namespaces"];
 const THEN: [&str; 3] = ["delete", "-k", "manifests"];
 

@@ -23,6 +23,8 @@ pub struct World {
     pub client: Client,
     /// The edge's Service.
     pub edge: SocketAddr,
+    /// How long the audit log was at the beginning.
+    mark: usize,
 }
 
 /// Whether what is measured is repeated as often as a report needs it.
@@ -43,8 +45,10 @@ impl World {
             folder,
             client: Client::try_from(config).unwrap(),
             edge: SocketAddr::from(([0, 0, 0, 0], 80)),
+            mark: 0,
         };
         world.install();
+        world.mark = world.audit_log().len();
         world
     }
 
@@ -100,16 +104,22 @@ impl World {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Every write of one of Synkronic's accounts that the API server refused for want of a right.
+    fn audit_log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("audit.log")).expect("the plane keeps an audit log")
+    }
+
+    /// Every write of one of Synkronic's accounts that the API server refused for want of a right, since the
+    /// installation was found.
     pub fn refused_writes(&self) -> Vec<String> {
-        let log =
-            std::fs::read_to_string(self.folder.join("audit.log")).expect("the plane keeps an audit log");
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let log = self.audit_log();
+        let lines = log[self.mark..].lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let ours = lines.filter(|line| {
             let user = line.pointer("/user/username").and_then(Value::as_str).unwrap_or_default();
             user.starts_with("system:serviceaccount:synkronic-")
         });
-        let refused = ours.filter(|line| line.pointer("/responseStatus/code") == Some(&json!(403)));
+        // Other refusals with 403 are none of rights: a namespace that is being deleted takes nothing new.
+        let decision = "/annotations/authorization.k8s.io~1decision";
+        let refused = ours.filter(|line| line.pointer(decision) == Some(&json!("forbid")));
         refused.map(|line| format!("{} {}", line["verb"], line["requestURI"])).collect()
     }
 
