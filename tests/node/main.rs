@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod arriving;
+mod away;
 mod health;
 mod installation;
 mod leaving;

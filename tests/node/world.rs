@@ -96,6 +96,13 @@ impl World {
         println!("$ kubectl {}\n{}", arguments.join(" "), self.kubectl(arguments));
     }
 
+    /// Stops or starts one of the control plane's programs.
+    pub fn plane(&self, command: &[&str], arguments: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/plane");
+        let status = Command::new(script).args(command).arg(&self.folder).args(arguments).status();
+        assert!(status.expect("the script starts").success(), "plane {command:?} {arguments:?}");
+    }
+
     /// A command where the node's processes are.
     pub fn on_node(&self, command: &[&str]) -> String {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/node");
