@@ -16,6 +16,7 @@ use super::life::{self, Signals, publisher};
 use crate::admin::{self, Missing, Readiness};
 use crate::cluster::client;
 use crate::cluster::control::{self, Candidacy, Ends, Task, Tell};
+use crate::cluster::core::MAX_ROLLING;
 use crate::cluster::kinds::Roles;
 use crate::cluster::lease::Terms;
 use crate::cluster::shelf::Shelf;
@@ -50,6 +51,9 @@ pub struct Arguments {
     /// host-namespace, capability or privileged; repeatable
     #[arg(long, value_name = "RIGHT", env = "SYNKRONIC_ALLOW_OVERLAY", value_delimiter = ',')]
     allow_overlay: Vec<OverlayRight>,
+    /// So many versions of a base follow its change at a time
+    #[arg(long, value_name = "N", env = "SYNKRONIC_MAX_ROLLING", default_value_t = MAX_ROLLING)]
+    max_rolling: usize,
     /// Name of this process's pod
     #[arg(long, value_name = "NAME", env = "SYNKRONIC_POD_NAME", default_value_t = pod_name(), hide_default_value = true)]
     pod_name: String,
@@ -187,6 +191,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         namespaces: arguments.namespaces.clone(),
         settings,
         candidacy,
+        max_rolling: arguments.max_rolling,
         pod: arguments.pod_name.clone(),
         pod_uid: arguments.pod_uid.clone(),
         // A controller writes by what the API server says, and by nothing else.

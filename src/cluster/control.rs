@@ -1,6 +1,6 @@
 //! The loop itself: waits for the watches, lets [`Core`] draw the conclusions, tells of them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Api;
@@ -16,6 +16,7 @@ use super::kinds::{self, Roles, Watched};
 use super::lease::{self, Election, Lead, Terms};
 use super::shelf::Shelf;
 use super::watch::{Follower, Heard, Patience};
+use super::write::Hands;
 use crate::inventory::Settings;
 use crate::meter::Meter;
 
@@ -23,6 +24,11 @@ use crate::meter::Meter;
 const WAITING: usize = 1024;
 /// So many are taken in before conclusions are drawn: a burst costs one table, a flood is served meanwhile.
 const AT_ONCE: usize = 4096;
+
+/// So many lanes of writes at a time.
+const WRITES_AT_ONCE: usize = 16;
+/// A time that has come is waited for a little all the same, so that no fault makes a hot loop of it.
+const SHORTEST: Duration = Duration::from_millis(5);
 
 /// What a cluster's loop is about.
 pub struct Task {
@@ -36,6 +42,8 @@ pub struct Task {
     pub settings: Settings,
     /// Which Lease the controllers share, and how long it holds.
     pub candidacy: Candidacy,
+    /// So many versions of a base follow its change at a time.
+    pub max_rolling: usize,
     /// This process's pod.
     pub pod: String,
     /// The pod's uid, where it is known.
@@ -71,7 +79,9 @@ pub type Tell = Box<dyn FnMut(Vec<String>, Vec<String>)>;
 /// Runs until `ends.stop`.
 pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter, ends: &Ends) {
     let watches = watches(&task);
-    let mut core = Core::new(task.roles, task.settings.clone(), &watches, publish);
+    let core = Core::new(task.roles, task.settings.clone(), &watches, publish);
+    let mut core = core.with_max_rolling(task.max_rolling);
+    let mut hands = Hands::new(task.cluster.client.clone(), WRITES_AT_ONCE);
     let mut shelf = task.shelf.take();
     // What was last known is served although nothing of it has been confirmed.
     let stale = shelf.as_ref().and_then(Shelf::take).map(|snapshot| {
@@ -101,10 +111,23 @@ pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter
         if let Some(shelf) = shelf.as_mut().filter(|_| ready) {
             shelf.serves(core.generation());
         }
+        let mandate = *lead.borrow_and_update();
+        let leads = lease::leads(mandate, Instant::now()) && !ends.leaving.is_cancelled();
+        core.lead(leads);
+        if leads {
+            hands.take(core.writes(Timestamp::now()));
+        } else {
+            // Another goes on; what is on its way carries its own preconditions.
+            hands.drop_all();
+        }
         tokio::select! {
             biased;
             () = ends.stop.cancelled() => break,
-            Ok(()) = lead.changed() => core.lead(lease::leads(*lead.borrow_and_update(), Instant::now())),
+            () = ends.leaving.cancelled(), if leads => {}
+            Ok(()) = lead.changed() => {}
+            () = until(mandate), if leads => {}
+            done = hands.done() => core.learned(done, Timestamp::now()),
+            () = until(soon(core.again())) => {}
             () = until(settled.again) => {}
             news = next(&mut heard) => {
                 let remarks = core.take(news);
@@ -136,6 +159,12 @@ async fn until(when: Option<Instant>) {
         Some(when) => tokio::time::sleep_until(when.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// When that is, on the clock that only runs forward.
+fn soon(when: Option<Timestamp>) -> Option<Instant> {
+    let left = Duration::try_from(when?.duration_since(Timestamp::now())).unwrap_or_default();
+    Instant::now().checked_add(left.max(SHORTEST))
 }
 
 /// An edge reports what it serves.

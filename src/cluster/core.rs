@@ -13,12 +13,13 @@ use super::books::{self, Book, Effect};
 use super::edges::{Edges, Served};
 use super::kinds::{Read, Roles, Subject, Watched};
 use super::watch::Heard;
+use super::write::{Outcome, Planned, Write, Writer};
 use crate::inventory::object::RouterFacts;
-use crate::inventory::report::Reports;
+use crate::inventory::report::{CloneReport, Reports};
 use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Object, Settings};
-use crate::plan::{Plan, plan};
+use crate::plan::{self, Planner};
 use crate::routes::{Compiled, Table, compile};
-use crate::standing::{self, Statuses};
+use crate::standing::{self, Affected, Statuses};
 
 /// Puts a table in service.
 pub type Publish = Box<dyn FnMut(&Arc<Table>)>;
@@ -26,6 +27,9 @@ pub type Publish = Box<dyn FnMut(&Arc<Table>)>;
 /// The EndpointSlice in which the API server writes its own addresses: namespace and name. Not whatever
 /// slice has the label of its Service: a tenant could have others' pods refused.
 const API_SERVER: (&str, &str) = ("default", "kubernetes");
+
+/// So many versions of a base follow its change at a time, unless told otherwise.
+pub const MAX_ROLLING: usize = 5;
 
 /// Everything known, and what follows from it.
 pub struct Core {
@@ -41,17 +45,18 @@ pub struct Core {
     /// When the oldest of it was heard.
     since: Option<Instant>,
     reports: Reports,
-    plan: Plan,
-    /// Whether something changed that clones are made from.
-    plan_due: bool,
+    planner: Planner,
     /// The statuses that differ from what is written.
     statuses: Statuses,
-    /// Whether they may differ although nothing that was heard says so.
-    decide_due: bool,
+    /// Those that may differ although nothing that was heard says so.
+    affected: Affected,
     compiled: Option<Compiled>,
     publish: Publish,
     /// Whether this process may write.
     leads: bool,
+    /// Who decides what is written; nobody while this process does not.
+    writer: Option<Writer>,
+    max_rolling: usize,
     /// What edges say, and what is wanted of them.
     edges: Edges,
     /// When they have to be looked at again.
@@ -108,13 +113,14 @@ impl Core {
             changes: Changes::default(),
             since: None,
             reports: Reports::default(),
-            plan: Plan::default(),
-            plan_due: true,
+            planner: Planner::default(),
             statuses: Statuses::default(),
-            decide_due: true,
+            affected: Affected::default(),
             compiled: None,
             publish,
             leads: false,
+            writer: None,
+            max_rolling: MAX_ROLLING,
             edges: Edges::default(),
             edges_due: None,
             reached: 0,
@@ -138,12 +144,56 @@ impl Core {
         };
         let edits = edits.into_iter().filter(watched).collect();
         self.update(edits);
-        self.route();
+        self.affected = Affected::all(&self.inventory);
+        let changes = std::mem::take(&mut self.changes);
+        self.route(&changes);
     }
 
-    /// Whether this process holds the Lease now.
+    /// So many versions of a base follow its change at a time.
+    #[must_use]
+    pub fn with_max_rolling(mut self, max_rolling: usize) -> Self {
+        self.max_rolling = max_rolling;
+        self
+    }
+
+    /// Whether this process holds the Lease now. Who lost it forgets what it wrote: another goes on.
     pub fn lead(&mut self, leads: bool) {
         self.leads = leads;
+        if !leads && self.writer.take().is_some() {
+            let plain = |(key, planned): (&Key, &Arc<_>)| (key.clone(), plain_report(planned));
+            self.reports.clones = self.planner.planned().iter().map(plain).collect();
+            self.affected.dpvs.extend(self.reports.clones.keys().cloned());
+        }
+    }
+
+    /// The next writes; none while this process may not write. Each is answered by [`Core::learned`].
+    pub fn writes(&mut self, now: Timestamp) -> Vec<Write> {
+        if !self.may_write() || !self.is_complete() || self.compiled.is_none() {
+            return Vec::new();
+        }
+        let writer = self.writer.get_or_insert_with(|| {
+            let mut writer = Writer::new(&self.inventory, self.max_rolling);
+            writer.want(&self.statuses, &self.inventory);
+            writer
+        });
+        let planned = |key: &Key| {
+            let planned = self.planner.planned().get(key)?;
+            Some(Planned { objects: &planned.objects, kept: planned.kept })
+        };
+        writer.writes(&self.inventory, &planned, now)
+    }
+
+    /// Takes in what came of writes.
+    pub fn learned(&mut self, done: Vec<(Write, Outcome)>, now: Timestamp) {
+        if let Some(writer) = &mut self.writer {
+            writer.learned(done, now);
+        }
+    }
+
+    /// When to ask for writes again although nothing has changed.
+    #[must_use]
+    pub fn again(&self) -> Option<Timestamp> {
+        self.writer.as_ref().filter(|_| self.may_write()).and_then(Writer::again)
     }
 
     /// Takes in what the watches tell; returns what is worth a line in the log.
@@ -234,7 +284,6 @@ impl Core {
     }
 
     fn update(&mut self, edits: Vec<Edit>) {
-        self.plan_due |= edits.iter().any(concerns_clones);
         let changes = self.inventory.update(edits);
         let server = (Kind::EndpointSlice, Key::new(API_SERVER.0, API_SERVER.1));
         if changes.objects.contains(&server) {
@@ -250,6 +299,7 @@ impl Core {
             slice.ports.iter().flat_map(move |port| of_port(port.port))
         });
         self.settings.refused = self.configured.iter().copied().chain(addresses).collect();
+        self.affected = Affected::all(&self.inventory);
     }
 
     /// Brings about what follows from all that was heard since. Nothing does before the first complete list
@@ -260,24 +310,68 @@ impl Core {
             return Settled::default();
         }
         let again = self.ask_edges(instant);
+        self.hear_writer();
         // What is new of a Router beside what is kept of it is served as well.
         let served = Served { routers: Some(self.reached), specifications: self.specifications };
-        if self.changes.is_empty() && self.compiled.is_some() && !self.decide_due {
+        if self.changes.is_empty() && self.compiled.is_some() && self.affected.is_empty() {
             self.served = served;
             return Settled { published: None, again };
         }
-        if self.roles.controller && std::mem::take(&mut self.plan_due) {
-            self.plan = plan(&self.inventory, &self.settings);
-            self.reports.clones.clone_from(&self.plan.reports);
+        let changes = std::mem::take(&mut self.changes);
+        if self.roles.controller {
+            self.follow_plan(&changes);
         }
-        let published = self.route();
+        let published = self.route(&changes);
         self.served = served;
         if self.roles.controller {
-            let statuses = standing::decide(&self.inventory, &self.reports, &self.settings, now);
-            self.statuses = statuses.differing(&self.inventory);
-            self.decide_due = false;
+            self.decide(&changes, now);
         }
         Settled { published: since.filter(|_| published), again }
+    }
+
+    /// Takes in what the writer has to tell of clones.
+    fn hear_writer(&mut self) {
+        let Some(writer) = &mut self.writer else { return };
+        let planned = |key: &Key| self.planner.planned().get(key).map(plain_report);
+        self.affected.dpvs.extend(writer.retell(&mut self.reports.clones, planned));
+    }
+
+    /// Brings the plan up to date, and has looked at what differs.
+    fn follow_plan(&mut self, changes: &Changes) {
+        let differing = self.planner.update(&self.inventory, &self.settings, changes);
+        if let Some(writer) = &mut self.writer {
+            writer.saw(changes, &self.inventory);
+            writer.planned(differing.iter().cloned());
+        }
+        for key in &differing {
+            let planned = self.planner.planned().get(key).map(plain_report);
+            let told = planned.map(|report| match &self.writer {
+                Some(writer) => writer.report(key, &report),
+                None => report,
+            });
+            match told {
+                Some(report) => self.reports.clones.insert(key.clone(), report),
+                None => self.reports.clones.remove(key),
+            };
+        }
+        self.affected.dpvs.extend(differing);
+    }
+
+    /// Decides on the statuses that may differ, and has written those that do.
+    fn decide(&mut self, changes: &Changes, now: Timestamp) {
+        let mut affected = std::mem::take(&mut self.affected);
+        let of_changes = standing::affected(&self.inventory, changes);
+        affected.dpvs.extend(of_changes.dpvs);
+        affected.routers.extend(of_changes.routers);
+        let statuses = standing::decide_for(&self.inventory, &affected, &self.reports, &self.settings, now);
+        if let Some(writer) = &mut self.writer {
+            writer.want(&statuses, &self.inventory);
+        }
+        self.statuses.dpvs.retain(|key, _| !affected.dpvs.contains(key));
+        self.statuses.routers.retain(|key, _| !affected.routers.contains(key));
+        let differing = statuses.differing(&self.inventory);
+        self.statuses.dpvs.extend(differing.dpvs);
+        self.statuses.routers.extend(differing.routers);
     }
 
     /// Where the Routers stand with the edges; returns when to ask again.
@@ -294,7 +388,7 @@ impl Core {
             let programmed = heard.then_some(programmed);
             if self.reports.programmed != programmed {
                 self.reports.programmed = programmed;
-                self.decide_due = true;
+                self.affected.routers.extend(self.inventory.routers.iter().map(|it| it.meta.key.clone()));
             }
         }
         self.edges_due
@@ -307,10 +401,9 @@ impl Core {
     }
 
     /// Compiles, and puts the table in service where it differs; tells whether it does.
-    fn route(&mut self) -> bool {
-        let changes = std::mem::take(&mut self.changes);
+    fn route(&mut self, changes: &Changes) -> bool {
         let before = self.compiled.as_ref().map(|compiled| compiled.table.clone());
-        let compiled = compile(&self.inventory, &self.settings, self.compiled.take(), &changes);
+        let compiled = compile(&self.inventory, &self.settings, self.compiled.take(), changes);
         let differs = before.is_none_or(|before| !Arc::ptr_eq(&before, &compiled.table));
         if differs {
             (self.publish)(&compiled.table);
@@ -323,6 +416,7 @@ impl Core {
                 Some(report) => self.reports.routers.insert(key.clone(), report.clone()),
                 None => self.reports.routers.remove(key),
             };
+            self.affected.routers.insert(key.clone());
         }
         self.compiled = Some(compiled);
         differs
@@ -377,12 +471,6 @@ impl Core {
         &self.statuses
     }
 
-    /// What is to be there for all DeploymentVersions; empty where this is no controller.
-    #[must_use]
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     /// How many objects cannot be read, by kind; kinds without any are left out.
     #[must_use]
     pub fn unreadable(&self) -> BTreeMap<&'static str, usize> {
@@ -394,22 +482,9 @@ impl Core {
     }
 }
 
-/// Whether clones are made from such an object.
-fn concerns_clones(edit: &Edit) -> bool {
-    let kind = match edit {
-        Edit::Apply(object) => object.kind(),
-        Edit::Remove(kind, _) => *kind,
-    };
-    match kind {
-        Kind::Deployment
-        | Kind::Service
-        | Kind::DeploymentVersion
-        | Kind::Router
-        | Kind::PodDisruptionBudget
-        | Kind::HorizontalPodAutoscaler
-        | Kind::NetworkPolicy => true,
-        Kind::ConfigMap | Kind::Secret | Kind::EndpointSlice | Kind::Pod => false,
-    }
+/// What a plan says by itself.
+fn plain_report(planned: &Arc<plan::Planned>) -> CloneReport {
+    planned.report.clone()
 }
 
 #[cfg(test)]

@@ -1,0 +1,113 @@
+//! Several writes at a time, those of one lane one after the other.
+//!
+//! It is driven by its owner: nothing goes on while nobody waits in [`Hands::done`] except what was begun, and
+//! what was begun ends with it.
+
+use std::collections::VecDeque;
+
+use kube::Client;
+use tokio::task::JoinSet;
+
+use super::{Lane, Outcome, Write, perform};
+
+/// What was sent, and what came of it.
+pub type Done = Vec<(Write, Outcome)>;
+
+/// Sends writes.
+pub struct Hands {
+    client: Client,
+    /// How many lanes are busy at a time.
+    at_once: usize,
+    queue: VecDeque<Vec<Write>>,
+    running: JoinSet<Done>,
+    /// What runs, to be told of where it ends without an answer.
+    begun: Vec<(tokio::task::Id, Vec<Write>)>,
+}
+
+impl Hands {
+    /// `at_once` lanes at a time.
+    #[must_use]
+    pub fn new(client: Client, at_once: usize) -> Self {
+        Self {
+            client,
+            at_once: at_once.max(1),
+            queue: VecDeque::new(),
+            running: JoinSet::new(),
+            begun: Vec::new(),
+        }
+    }
+
+    /// Takes writes on; those of one lane stand beside one another.
+    pub fn take(&mut self, writes: Vec<Write>) {
+        let mut last: Option<Lane> = None;
+        for write in writes {
+            let lane = write.lane();
+            match self.queue.back_mut().filter(|_| last.as_ref() == Some(&lane)) {
+                Some(row) => row.push(write),
+                None => self.queue.push_back(vec![write]),
+            }
+            last = Some(lane);
+        }
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        while self.running.len() < self.at_once {
+            let Some(row) = self.queue.pop_front() else { return };
+            let handle = self.running.spawn(in_order(self.client.clone(), row.clone()));
+            self.begun.push((handle.id(), row));
+        }
+    }
+
+    /// Forgets what is on its way: nobody waits for the answers any more.
+    pub fn drop_all(&mut self) {
+        self.queue.clear();
+        self.begun.clear();
+        if !self.running.is_empty() {
+            self.running = JoinSet::new();
+        }
+    }
+
+    /// Whether nothing is on its way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.queue.is_empty()
+    }
+
+    /// The next lane that is through; waits for ever while nothing is on its way. It may be dropped at any
+    /// time without loss.
+    pub async fn done(&mut self) -> Done {
+        let Some(ended) = self.running.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let row = match self.begun.iter().position(|(begun, _)| *begun == id) {
+            Some(at) => self.begun.swap_remove(at).1,
+            None => Vec::new(),
+        };
+        self.begin();
+        match ended {
+            Ok((_, done)) => done,
+            Err(error) => {
+                tracing::error!(%error, "a write ended without an answer; it is tried again");
+                let lost = || Outcome::Later(None, "the write was broken off".to_owned());
+                row.into_iter().map(|write| (write, lost())).collect()
+            }
+        }
+    }
+}
+
+/// One after the other; after the first that was not made, the rest is skipped.
+async fn in_order(client: Client, row: Vec<Write>) -> Done {
+    let mut done = Vec::with_capacity(row.len());
+    let mut broken = false;
+    for write in row {
+        let outcome = if broken { Outcome::Skipped } else { perform(&client, &write).await };
+        broken |= !matches!(outcome, Outcome::Done(_) | Outcome::Ours(_));
+        done.push((write, outcome));
+    }
+    done
+}

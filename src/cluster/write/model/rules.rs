@@ -1,0 +1,475 @@
+//! Every rule of "Applying", each on a world of its own.
+
+use serde_json::{Value, json};
+
+use super::super::in_use::DRAIN;
+use super::world::{base, image, router, service, version};
+use super::{Fault, Server, World, id};
+use crate::api::names;
+use crate::inventory::Kind;
+
+const SERVICE: Kind = Kind::Service;
+const DEPLOYMENT: Kind = Kind::Deployment;
+const DPV: Kind = Kind::DeploymentVersion;
+
+fn image_of(world: &World, name: &str) -> String {
+    let deployment = world.get(DEPLOYMENT, name).unwrap();
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
+}
+
+fn set_image(world: &mut World, name: &str, image: &str) {
+    world
+        .edit(DEPLOYMENT, name, |it| it["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image));
+}
+
+#[test]
+fn a_version_is_made_services_first_and_then_nothing_is_written() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    assert_eq!(world.writes_since(0), ["create Service n/shop-v1", "create Deployment n/shop-v1"]);
+    let clone = world.get(DEPLOYMENT, "shop-v1").unwrap();
+    let owner = &clone["metadata"]["ownerReferences"][0];
+    assert_eq!(owner["uid"], world.get(DPV, "shop-v1").unwrap()["metadata"]["uid"]);
+    assert_eq!((&owner["controller"], &owner["blockOwnerDeletion"]), (&json!(true), &json!(true)));
+    assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+    let writes = world.server.writes.len();
+    world.pass(3_600_000);
+    assert_eq!(world.rest(), 0);
+    world.begin();
+    assert_eq!(world.rest(), 0, "{:?}", &world.server.writes[writes..]);
+}
+
+#[test]
+fn what_the_server_words_differently_costs_one_apply_after_a_restart() {
+    let mut world = World::shop(&[]);
+    let mut overlay = image("shop:2");
+    overlay["template"]["spec"]["containers"][0]["workingDir"] = json!("/app/");
+    world.put(DPV, version("v1", overlay));
+    world.rest();
+    let writes = world.server.writes.len();
+    world.pass(3_600_000);
+    assert_eq!(world.rest(), 0);
+    let changed = world.server.changed;
+    world.begin();
+    world.rest();
+    let events: Vec<_> = world.server.events.iter().map(|it| it["reason"].to_string()).collect();
+    assert_eq!(world.server.writes[writes..], ["update Deployment n/shop-v1"], "and no status: {events:?}");
+    assert_eq!(world.server.changed, changed, "and it changes nothing");
+    world.edit(DEPLOYMENT, "shop-v1", |it| {
+        it["spec"]["template"]["spec"]["containers"][0]["workingDir"] = json!("/evil");
+    });
+    world.rest();
+    assert_eq!(
+        world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["template"]["spec"]["containers"][0]["workingDir"],
+        "/app"
+    );
+}
+
+#[test]
+fn a_strangers_objects_are_left_alone() {
+    let strange = |kind: &str, api: &str| {
+        json!({"apiVersion": api, "kind": kind, "metadata": {"name": "shop-v1", "labels": {"a": "b"}},
+            "spec": {"selector": {"matchLabels": {"x": "y"}}, "template": {"metadata": {"labels": {"x": "y"}},
+                "spec": {"containers": [{"name": "c", "image": "i"}]}}}})
+    };
+    let mut world = World::shop(&[]);
+    world.put(DEPLOYMENT, strange("Deployment", "apps/v1"));
+    world.put(SERVICE, service("shop-v1", json!({"x": "y"})));
+    world.rest();
+    let kept = |world: &World| {
+        let mut kept = world.server.objects.clone();
+        kept.retain(|(kind, key), _| {
+            &*key.name == "shop-v1" && matches!(kind, Kind::Deployment | Kind::Service)
+        });
+        kept
+    };
+    let before = kept(&world);
+    world.put(DPV, version("v1", image("shop:2")));
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Cloned").1, "NameTaken");
+    assert_eq!(kept(&world), before);
+    world.delete(DPV, "shop-v1");
+    world.rest();
+    assert_eq!(kept(&world), before);
+    assert_eq!(world.writes_since(0), Vec::<&str>::new());
+}
+
+#[test]
+fn a_stranger_that_the_watch_has_not_shown_is_left_alone_too() {
+    let mut world = World::shop(&[]);
+    world.rest();
+    world.put(DPV, version("v1", image("shop:2")));
+    world.hear(usize::MAX);
+    world.put(SERVICE, service("shop-v1", json!({"x": "y"})));
+    let stranger = world.get(SERVICE, "shop-v1").cloned();
+    // The controller writes before it hears of it.
+    assert!(world.turn() > 0);
+    assert_eq!(world.get(SERVICE, "shop-v1").cloned(), stranger);
+    world.pass(1_000);
+    world.turn();
+    assert_eq!(world.get(SERVICE, "shop-v1").cloned(), stranger);
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Cloned").1, "NameTaken");
+    assert!(!world.has(DEPLOYMENT, "shop-v1"), "no pods that nothing leads to");
+    world.delete(SERVICE, "shop-v1");
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+}
+
+#[test]
+fn hand_edits_are_set_back_and_what_others_added_stays() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    set_image(&mut world, "shop-v1", "evil:1");
+    world.edit(DEPLOYMENT, "shop-v1", |it| it["metadata"]["labels"]["team"] = json!("qa"));
+    world.edit(SERVICE, "shop-v1", |it| it["spec"]["selector"]["more"] = json!("x"));
+    world.rest();
+    assert_eq!(image_of(&world, "shop-v1"), "shop:1");
+    assert_eq!(world.get(DEPLOYMENT, "shop-v1").unwrap()["metadata"]["labels"]["team"], "qa");
+    world.edit(DEPLOYMENT, "shop-v1", |it| it["spec"]["replicas"] = json!(4));
+    world.delete(SERVICE, "shop-v1");
+    world.rest();
+    assert_eq!(world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["replicas"], 1);
+    assert!(world.has(SERVICE, "shop-v1"));
+}
+
+#[test]
+fn a_rival_is_named_and_there_is_no_hot_loop() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    let writes = world.server.writes.len();
+    // Half an hour of somebody who changes it back at once.
+    let end = world.now + jiff::SignedDuration::from_mins(30);
+    while world.now < end {
+        set_image(&mut world, "shop-v1", "evil:1");
+        world.hear(usize::MAX);
+        world.turn();
+        world.pass(250);
+    }
+    let updates = world.writes_since(writes).len();
+    assert!((8..40).contains(&updates), "{updates} updates in half an hour");
+    world.turn();
+    let (_, reason, words) = world.condition("shop-v1", "Cloned");
+    assert_eq!(reason, "ClonedWithWarnings");
+    assert!(words.contains("spec.template.spec.containers[0].image"), "{words}");
+    world.rest();
+    assert_eq!(image_of(&world, "shop-v1"), "shop:1");
+    assert_eq!(world.condition("shop-v1", "Cloned").1, "Cloned", "peace is made");
+}
+
+#[test]
+fn a_field_that_is_no_longer_wanted_goes() {
+    let mut world = World::shop(&[]);
+    let mut overlay = image("shop:2");
+    overlay["minReadySeconds"] = json!(7);
+    world.put(DPV, version("v1", overlay));
+    world.rest();
+    assert_eq!(world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["minReadySeconds"], 7);
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = image("shop:2"));
+    world.rest();
+    assert_eq!(world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"].get("minReadySeconds"), None);
+}
+
+#[test]
+fn an_autoscalers_replicas_are_its_own() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "x"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-v1"}}});
+    // It scaled before it was heard of.
+    world.edit(DEPLOYMENT, "shop-v1", |it| it["spec"]["replicas"] = json!(4));
+    world.put(Kind::HorizontalPodAutoscaler, scaler);
+    world.rest();
+    let replicas = |world: &World| world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["replicas"].clone();
+    assert_eq!(replicas(&world), 4, "it does not fall to the default on the way");
+    world.edit(DEPLOYMENT, "shop-v1", |it| it["spec"]["replicas"] = json!(6));
+    world.rest();
+    assert_eq!(replicas(&world), 6);
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = image("shop:3"));
+    world.rest();
+    assert_eq!((replicas(&world), image_of(&world, "shop-v1")), (json!(6), "shop:3".to_owned()));
+    world.delete(Kind::HorizontalPodAutoscaler, "x");
+    world.rest();
+    assert_eq!(replicas(&world), 1);
+}
+
+#[test]
+fn what_the_plan_no_longer_wants_goes_and_nothing_else() {
+    let mut world = World::shop(&["v1"]);
+    world.put(SERVICE, service("metrics", json!({"app": "shop"})));
+    world.edit(Kind::Router, "shop", |it| it["spec"]["service"] = json!("shop"));
+    world.rest();
+    assert!(world.has(SERVICE, "metrics-v1"));
+    world.delete(SERVICE, "metrics");
+    world.rest();
+    assert!(!world.has(SERVICE, "metrics-v1"));
+    assert!(world.has(SERVICE, "shop-v1") && world.has(SERVICE, "shop") && world.has(DEPLOYMENT, "shop"));
+    // Somebody took the other clone out of our hands.
+    world.edit(SERVICE, "shop-v1", |it| {
+        it["metadata"].as_object_mut().unwrap().remove("ownerReferences");
+    });
+    world.delete(SERVICE, "shop");
+    world.rest();
+    assert!(world.has(SERVICE, "shop-v1"));
+}
+
+#[test]
+fn another_version_id_renames_the_services_the_new_ones_first() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    let writes = world.server.writes.len();
+    world.edit(DPV, "shop-v1", |it| it["spec"]["version"] = json!("blue"));
+    world.rest();
+    let names: Vec<&str> = world.writes_since(writes);
+    let at =
+        |what: &str| names.iter().position(|write| *write == what).unwrap_or_else(|| panic!("{names:?}"));
+    assert!(at("create Service n/shop-blue") < at("delete Service n/shop-v1"));
+    assert!(!world.has(SERVICE, "shop-v1"));
+}
+
+#[test]
+fn what_is_refused_keeps_its_objects_and_so_does_one_whose_base_is_gone() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = json!({"replcas": 2}));
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Ready").1, "InvalidOverlay");
+    assert!(world.has(DEPLOYMENT, "shop-v1") && world.has(SERVICE, "shop-v1"));
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = image("shop:2"));
+    world.delete(DEPLOYMENT, "shop");
+    world.rest();
+    assert!(world.has(DEPLOYMENT, "shop-v1") && world.has(SERVICE, "shop-v1"));
+    assert_eq!(image_of(&world, "shop-v1"), "shop:1");
+    world.put(DEPLOYMENT, base("shop:7"));
+    world.rest();
+    assert_eq!(image_of(&world, "shop-v1"), "shop:2");
+}
+
+#[test]
+fn a_refusal_harms_nobody_else_and_ends_when_its_cause_does() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    world.server.quota.insert(SERVICE, "services \"x\" is forbidden: exceeded quota: q".to_owned());
+    world.put(DPV, version("v2", image("shop:2")));
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = image("shop:3"));
+    for _ in 0..400 {
+        world.server.tick(world.now);
+        world.hear(usize::MAX);
+        world.turn();
+        world.pass(500);
+    }
+    let (status, reason, words) = world.condition("shop-v2", "Ready");
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "QuotaExceeded"));
+    assert!(words.contains("exceeded quota: q"), "{words}");
+    assert!(!world.has(DEPLOYMENT, "shop-v2"));
+    assert_eq!(image_of(&world, "shop-v1"), "shop:3");
+    assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+    let tries = world.server.writes.iter().filter(|write| *write == "create Service n/shop-v2").count();
+    assert!((5..14).contains(&tries), "{tries} tries in 200 s");
+    world.server.quota.clear();
+    world.rest();
+    assert_eq!(world.condition("shop-v2", "Ready").0, "True");
+}
+
+#[test]
+fn a_base_that_changes_is_followed_five_at_a_time_and_by_the_active_version_last() {
+    let names: Vec<String> = (1..=12).map(|n| format!("v{n:02}")).collect();
+    let mut world = World::shop(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    world.edit(Kind::Router, "shop", |it| it["spec"]["active"] = json!("v03"));
+    world.rest();
+    set_image(&mut world, "shop", "shop:2");
+    let followed = |world: &World| {
+        let names = names.iter().filter(|name| image_of(world, &format!("shop-{name}")) == "shop:2");
+        names.cloned().collect::<Vec<String>>()
+    };
+    world.hear(usize::MAX);
+    for _ in 0..5 {
+        world.turn();
+        world.hear(usize::MAX);
+        world.pass(200);
+    }
+    // None of them has come up: the others wait.
+    assert_eq!(followed(&world), ["v01", "v02", "v04", "v05", "v06"]);
+    world.pass(2_000);
+    world.turn();
+    assert_eq!(world.condition("shop-v07", "Ready").1, "WaitingForTurn");
+    assert_eq!(world.condition("shop-v07", "Available").0, "True");
+    let mut most = 0;
+    while followed(&world).len() < 12 {
+        let before = followed(&world).len();
+        world.server.tick(world.now);
+        world.hear(usize::MAX);
+        world.turn();
+        most = most.max(followed(&world).len() - before);
+        if followed(&world).contains(&"v03".to_owned()) {
+            assert_eq!(followed(&world).len(), 12, "the active one is the last");
+        }
+        world.pass(200);
+    }
+    assert!(most <= 5);
+    world.rest();
+    assert_eq!(world.condition("shop-v03", "Ready").0, "True");
+}
+
+#[test]
+fn broken_versions_keep_nobody_from_following_for_long() {
+    let mut world = World::shop(&["v1", "v2", "v3"]);
+    world.max_rolling = 1;
+    world.begin();
+    world.rest();
+    set_image(&mut world, "shop", "shop:2");
+    // No Deployment ever comes up again.
+    for _ in 0..2_000 {
+        world.hear(usize::MAX);
+        world.turn();
+        world.pass(200);
+    }
+    for name in ["shop-v1", "shop-v2", "shop-v3"] {
+        assert_eq!(image_of(&world, name), "shop:2");
+    }
+}
+
+#[test]
+fn an_authors_own_change_does_not_wait_for_its_turn() {
+    let mut world = World::shop(&["v1", "v2", "v3"]);
+    world.max_rolling = 1;
+    world.begin();
+    world.rest();
+    set_image(&mut world, "shop", "shop:2");
+    world.hear(usize::MAX);
+    world.turn();
+    world.edit(DPV, "shop-v3", |it| it["spec"]["deploymentSpec"] = image("mine:1"));
+    world.hear(usize::MAX);
+    world.turn();
+    assert_eq!(image_of(&world, "shop-v3"), "mine:1");
+    assert_eq!(image_of(&world, "shop-v2"), "shop:1");
+}
+
+fn bears_finalizer(world: &World, name: &str) -> bool {
+    let dpv = world.get(DPV, name).unwrap();
+    dpv["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|list| list.contains(&json!(names::FINALIZER_IN_USE)))
+}
+
+#[test]
+fn a_version_in_use_bears_the_finalizer_until_traffic_has_left() {
+    let mut world = World::shop(&["v1", "v2"]);
+    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v1", &["v2"])));
+    world.rest();
+    assert!(bears_finalizer(&world, "shop-v1") && bears_finalizer(&world, "shop-v2"));
+    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v2", &[])));
+    world.rest();
+    assert!(!bears_finalizer(&world, "shop-v1") && bears_finalizer(&world, "shop-v2"));
+    world.delete(DPV, "shop-v2");
+    let begun = world.now;
+    let mut moved = None;
+    while world.has(DPV, "shop-v2") {
+        assert!(world.has(DEPLOYMENT, "shop-v2") && world.has(SERVICE, "shop-v2"));
+        world.server.tick(world.now);
+        world.hear(usize::MAX);
+        world.turn();
+        let active = &world.get(Kind::Router, "shop").unwrap()["status"]["active"];
+        if active == "base" {
+            moved.get_or_insert(world.now);
+        }
+        world.pass(250);
+        assert!(world.now.duration_since(begun).as_secs() < 20, "it does not hang");
+    }
+    assert!(world.now.duration_since(moved.unwrap()) >= DRAIN);
+    world.rest();
+    assert!(!world.has(DEPLOYMENT, "shop-v2"));
+}
+
+fn merged(old: &Value, new: Value) -> Value {
+    let mut merged = old.clone();
+    merged["spec"] = new["spec"].clone();
+    merged
+}
+
+#[test]
+fn without_a_router_nothing_holds_a_deletion_up() {
+    let mut world = World::shop(&["v1"]);
+    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v1", &[])));
+    world.rest();
+    assert!(bears_finalizer(&world, "shop-v1"));
+    // As a namespace's deletion does it, in some order.
+    world.delete(DPV, "shop-v1");
+    world.delete(Kind::Router, "shop");
+    world.hear(usize::MAX);
+    world.turn();
+    assert!(!world.has(DPV, "shop-v1"));
+}
+
+#[test]
+fn a_version_being_deleted_gets_nothing_new() {
+    let mut world = World::shop(&["v1"]);
+    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v1", &[])));
+    world.rest();
+    world.delete(DPV, "shop-v1");
+    world.delete(SERVICE, "shop-v1");
+    set_image(&mut world, "shop", "shop:2");
+    world.hear(usize::MAX);
+    for _ in 0..8 {
+        world.turn();
+        world.hear(usize::MAX);
+        world.pass(250);
+    }
+    assert!(world.has(DPV, "shop-v1"));
+    assert!(!world.has(SERVICE, "shop-v1"));
+    assert_eq!(image_of(&world, "shop-v1"), "shop:1");
+}
+
+#[test]
+fn a_status_is_written_once_a_second_at_most() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    let writes = world.server.writes.len();
+    for n in 0..40 {
+        // Up and down four times a second.
+        world.edit(DEPLOYMENT, "shop-v1", |it| {
+            it["status"]["readyReplicas"] = json!(n % 2);
+            it["status"]["availableReplicas"] = json!(n % 2);
+        });
+        world.hear(usize::MAX);
+        world.turn();
+        world.pass(250);
+    }
+    let of = |what: &str| world.server.writes[writes..].iter().filter(|it| it.as_str() == what).count();
+    assert!(
+        (5..=11).contains(&of("status DeploymentVersion n/shop-v1")),
+        "{:?}",
+        &world.server.writes[writes..]
+    );
+    assert!(of("event DeploymentVersion n/shop-v1") <= 2, "what flaps is told once");
+}
+
+#[test]
+fn a_lost_answer_to_a_creation_is_no_stranger() {
+    let mut world = World::shop(&["v1"]);
+    world.faults = vec![Some(Fault::Lost); 3].into();
+    world.hear(usize::MAX);
+    for _ in 0..12 {
+        // The watch is silent meanwhile.
+        world.turn();
+        world.pass(500);
+    }
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+    assert!(!world.server.events.iter().any(|event| event["reason"] == "NameTaken"));
+}
+
+#[test]
+fn one_that_is_deleted_and_made_anew_gets_a_clone_of_its_own() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    world.delete(DPV, "shop-v1");
+    world.put(DPV, version("v1", image("shop:9")));
+    world.rest();
+    assert_eq!(image_of(&world, "shop-v1"), "shop:9");
+    let uid = world.get(DPV, "shop-v1").unwrap()["metadata"]["uid"].clone();
+    assert_eq!(world.get(DEPLOYMENT, "shop-v1").unwrap()["metadata"]["ownerReferences"][0]["uid"], uid);
+    assert_eq!(world.server.orphans(), Vec::new());
+    assert_eq!(Server::reference(&id(DPV, "x")).to_string(), "DeploymentVersion n/x");
+}

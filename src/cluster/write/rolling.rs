@@ -1,0 +1,105 @@
+//! How many versions of a base follow its change at a time (`--max-rolling`): those that serve are never all
+//! restarted together, and the active one comes last.
+//!
+//! Only a change of the pod template of Deployments that are there and run pods waits for its turn; creating
+//! a version never does, nor does what its own author changed. A roll-out that makes no progress does not
+//! keep the others: it counts for [`PATIENCE`].
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::inventory::Key;
+
+/// The versions of one base: its namespace and the label that its clones bear.
+pub type Group = Key;
+
+/// A roll-out without progress counts for so long.
+pub const PATIENCE: SignedDuration = SignedDuration::from_secs(120);
+
+fn number(object: &Value, pointer: &str) -> Option<i64> {
+    object.pointer(pointer).and_then(Value::as_i64)
+}
+
+/// Whether a Deployment's newest template has not come to all of its pods, as its status tells.
+#[must_use]
+pub fn is_unfinished(object: &Value) -> bool {
+    let status = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
+    if status("observedGeneration") < number(object, "/metadata/generation").unwrap_or(0) {
+        return true;
+    }
+    let wanted = number(object, "/spec/replicas").unwrap_or(1);
+    let updated = status("updatedReplicas");
+    if updated < wanted || status("replicas") > updated {
+        return true;
+    }
+    // Pods that were up once and are no longer are no roll-out.
+    let ended = progressing(object).is_some_and(|condition| {
+        condition.get("reason").and_then(Value::as_str) == Some("NewReplicaSetAvailable")
+    });
+    !ended && status("availableReplicas") < updated
+}
+
+fn progressing(object: &Value) -> Option<&Value> {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array)?;
+    conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some("Progressing"))
+}
+
+/// Until when an unfinished roll-out counts; `started` is when its template was written, where that is known.
+#[must_use]
+pub fn counts_until(object: Option<&Value>, started: Option<Timestamp>) -> Option<Timestamp> {
+    let condition = object.and_then(progressing);
+    let text = |field: &str| condition.and_then(|it| it.get(field)).and_then(Value::as_str);
+    let given_up = text("status") == Some("False");
+    let progress = text("lastUpdateTime").filter(|_| !given_up).and_then(|time| time.parse().ok());
+    let newest: Timestamp = match (progress, started) {
+        (Some(progress), Some(started)) => started.max(progress),
+        (progress, started) => progress.or(started)?,
+    };
+    newest.checked_add(PATIENCE).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(status: Value) -> Value {
+        json!({"metadata": {"generation": 3}, "spec": {"replicas": 2}, "status": status})
+    }
+
+    #[test]
+    fn a_roll_out_ends_when_all_pods_are_new_and_available() {
+        let mut done =
+            json!({"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
+        assert!(!is_unfinished(&deployment(done.clone())));
+        for (field, value) in
+            [("observedGeneration", 2), ("updatedReplicas", 1), ("replicas", 3), ("availableReplicas", 1)]
+        {
+            let mut status = done.clone();
+            status[field] = json!(value);
+            assert!(is_unfinished(&deployment(status)), "{field}");
+        }
+        done["availableReplicas"] = json!(0);
+        done["conditions"] =
+            json!([{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]);
+        assert!(!is_unfinished(&deployment(done)), "pods that fell over later are no roll-out");
+        assert!(!is_unfinished(&json!({"metadata": {"generation": 1}, "spec": {"replicas": 0},
+            "status": {"observedGeneration": 1}})));
+    }
+
+    #[test]
+    fn a_roll_out_without_progress_counts_for_a_while() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let of = |status: &str| {
+            deployment(json!({"conditions": [{"type": "Progressing", "status": status,
+                "lastUpdateTime": "2026-01-01T12:00:00Z"}]}))
+        };
+        let (noon, later) = (at("2026-01-01T12:00:00Z"), at("2026-01-01T12:05:00Z"));
+        assert_eq!(counts_until(Some(&of("True")), None), Some(noon + PATIENCE));
+        assert_eq!(counts_until(Some(&of("True")), Some(later)), Some(later + PATIENCE));
+        assert_eq!(counts_until(Some(&of("False")), None), None);
+        assert_eq!(counts_until(None, Some(noon)), Some(noon + PATIENCE));
+        assert_eq!(counts_until(None, None), None);
+    }
+}
