@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each program takes what it needs")]
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
@@ -76,8 +77,12 @@ impl World {
     }
 }
 
+/// Read as an edge reads it in a cluster: without the JSON of Services, which only a controller makes clones from.
 fn apply(object: Value) -> Edit {
-    let object = Object::read(object).expect("the object is well-formed").expect("its kind is known");
+    let mut object = Object::read(object).expect("the object is well-formed").expect("its kind is known");
+    if let Object::Service(service) = &mut object {
+        service.object = Arc::default();
+    }
     Edit::Apply(Box::new(object))
 }
 

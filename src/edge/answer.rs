@@ -44,9 +44,9 @@ pub(crate) fn mark(fields: &mut HeaderMap, decision: &Decision) {
     }
 }
 
-/// What every answer bears: that it came through here, and, where the process leaves, that it is the last one.
+/// What every answer bears where the process leaves: that it is the last one. No `Via`: that is for requests, whose
+/// loops it cuts; to clients a gateway need not tell it (RFC 9110 7.6.3), and this process's name is not theirs to know.
 pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker) {
-    fields.append(header::VIA, worker.via.clone());
     // A 101 says what its connection is for from now on.
     if worker.closing() && !fields.contains_key(header::UPGRADE) {
         fields.insert(header::CONNECTION, CLOSE);

@@ -21,6 +21,10 @@ use crate::routes::Route;
 const CLIENT_GONE: u16 = 499;
 
 /// A request under way.
+///
+/// Its alignment makes its size a power of two: of others mimalloc (3, by its aligned entry) makes a larger block
+/// and looks for a place in it, each time; 110 instructions a request.
+#[repr(align(128))]
 pub(crate) struct Record {
     pub(crate) worker: Rc<Worker>,
     pub(crate) watch: Rc<Watch>,
@@ -76,6 +80,11 @@ impl Record {
         self.account = Some(account);
         self.route = Some(Arc::clone(route));
         route.in_flight.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What the request ends with, once its version is found.
+    pub(crate) fn ours(&self) -> &[u8] {
+        self.account.as_ref().map_or(&[], |account| &account.ours)
     }
 
     /// The answer has this status.

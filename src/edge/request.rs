@@ -150,7 +150,10 @@ fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record
         Verdict::Serve(decision) => {
             let in_flight = record.found(&decision.route, &decision.reason);
             match hindrance(worker, &decision, in_flight) {
-                None => return Prepared::Send(record, plan(worker, watch, parts, &admitted, &id, decision)),
+                None => {
+                    let plan = plan(worker, watch, parts, &admitted, &id, record.ours(), decision);
+                    return Prepared::Send(record, plan);
+                }
                 Some(fault) => (fault, Some(decision)),
             }
         }
@@ -199,6 +202,7 @@ fn plan(
     parts: &Parts,
     admitted: &Admitted<'_>,
     id: &RequestId<'_>,
+    ours: &[u8],
     decision: Decision,
 ) -> Plan {
     let split = Prefix::split(&admitted.path, decision.prefix);
@@ -213,6 +217,7 @@ fn plan(
         request_id: id.as_str(),
         pseudonym: &worker.shared.terms.pseudonym,
         version: &decision.route.version,
+        ours,
     }
     .write(&mut head);
     let mount = split.map(|(prefix, _)| {

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Cache};
-use http::HeaderValue;
 use hyper::server::conn::http1;
 use ipnet::IpNet;
 use tokio::net::TcpStream;
@@ -86,8 +85,6 @@ pub(crate) struct Worker {
     pub(crate) voice: Voice,
     /// What upstreams repeat in their answers.
     pub(crate) memo: RefCell<Memo>,
-    /// Our member of a response's `Via`.
-    pub(crate) via: HeaderValue,
     /// For the requests that find no version.
     pub(crate) unmatched: Arc<RouteCells>,
     clock: Clock,
@@ -108,6 +105,8 @@ pub(crate) struct Worker {
 pub(crate) struct Account {
     pub(crate) cells: Arc<RouteCells>,
     pub(crate) budget: Budget,
+    /// What the requests to it end with ([`crate::wire::request::Head::ours`]).
+    pub(crate) ours: Box<[u8]>,
 }
 
 /// How often a worker may speak in the program's own log between two sweeps.
@@ -151,9 +150,7 @@ impl Worker {
         http1.max_header_size(shared.limits.head_bytes);
         // Whether the client is still there is looked for by the sweep (`client_io::is_closed`).
         http1.half_close(true);
-        let via = HeaderValue::try_from(format!("1.1 {}", shared.terms.pseudonym));
         Rc::new(Self {
-            via: via.unwrap_or(HeaderValue::from_static("1.1 synkronic")),
             table: RefCell::new(Cache::new(Arc::clone(&shared.table))),
             shared,
             cells,
@@ -223,7 +220,8 @@ impl Worker {
         }
         let router = format!("{}/{}", route.namespace, route.router);
         let cells = self.cells.route(router, route.version.to_string(), Arc::downgrade(&route.in_flight));
-        let account = Rc::new(Account { cells, budget: Budget::default() });
+        let ours = crate::wire::request::ours(&self.shared.terms.pseudonym, &route.version).into();
+        let account = Rc::new(Account { cells, budget: Budget::default(), ours });
         self.accounts.borrow_mut().insert(key, Rc::clone(&account));
         account
     }

@@ -87,7 +87,7 @@ impl Hosts {
     fn version_host<'t>(&'t self, host: &'t str) -> Option<Reading<'t>> {
         self.lengths.below(host.len()).find_map(|length| {
             let (name, held) = host.split_at_checked(host.len() - length)?;
-            if !name.ends_with(['.', '-']) {
+            if !matches!(name.as_bytes(), [.., b'.' | b'-']) {
                 return None;
             }
             let router = self.exact.get(held)?;

@@ -58,15 +58,9 @@ fn name(text: &str) -> Option<Cow<'_, str>> {
     if text.len() > 253 {
         return None;
     }
-    let (mut kinds, mut clashes, mut before) = (0, 0, DOT);
-    for b in text.bytes() {
-        let kind = kind(b);
-        kinds |= kind;
-        clashes |= (kind >> NOT_BEHIND) & before;
-        before = kind & (DOT | HYPHEN);
-    }
-    // A label begins and ends with a letter or digit.
-    if kinds & ODD != 0 || clashes != 0 || before != 0 {
+    let state = text.bytes().fold(BEGIN, after);
+    // A label ends with a letter or digit.
+    if state & !UPPER != INSIDE {
         return None;
     }
     if text.len() > LONGEST_LABEL && text.split('.').any(|label| label.len() > LONGEST_LABEL) {
@@ -79,41 +73,60 @@ fn name(text: &str) -> Option<Cow<'_, str>> {
             return None;
         }
     }
-    Some(if kinds & UPPER != 0 { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
+    Some(if state & UPPER != 0 { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) })
 }
 
 /// RFC 1035 2.3.4.
 const LONGEST_LABEL: usize = 63;
 
-/// What a byte of a name is: the lowest two bits, none for letters and digits.
-const DOT: u8 = 1;
-const HYPHEN: u8 = 2;
-/// So much higher stands what it may not follow.
-const NOT_BEHIND: u8 = 2;
-const UPPER: u8 = 0x40;
-/// Not in a name.
-const ODD: u8 = 0x80;
+/// How far a name has been read, in bits, so that a state is a place in [`NEXT`]'s words.
+type State = u32;
+/// At a label's first byte.
+const BEGIN: State = 0;
+/// Behind a letter or digit.
+const INSIDE: State = 8;
+/// Behind a hyphen.
+const HYPHEN: State = 16;
+/// It is no name.
+const NONE: State = 24;
+/// Beside these: some letter was a capital.
+const UPPER: State = 32;
 
-const KINDS: [u8; 256] = {
-    let mut kinds = [ODD; 256];
+const fn next(state: State, b: u8) -> State {
+    let place = state & !UPPER;
+    let capitals = (state & UPPER) | if b.is_ascii_uppercase() { UPPER } else { 0 };
+    capitals
+        | match b {
+            _ if place == NONE => NONE,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => INSIDE,
+            b'-' if place != BEGIN => HYPHEN,
+            b'.' if place == INSIDE => BEGIN,
+            _ => NONE,
+        }
+}
+
+/// For each byte the next state of every state, eight bits each.
+const NEXT: [u64; 256] = {
+    let mut table = [0; 256];
     let mut b = 0_u8;
     #[allow(clippy::indexing_slicing, reason = "evaluated while compiling, bounds included")]
-    while b < 128 {
-        kinds[b as usize] = match b {
-            b'a'..=b'z' | b'0'..=b'9' => 0,
-            b'.' => DOT | (DOT | HYPHEN) << NOT_BEHIND,
-            b'-' => HYPHEN | DOT << NOT_BEHIND,
-            b'A'..=b'Z' => UPPER,
-            _ => ODD,
-        };
+    loop {
+        let mut state = 0;
+        while state < 64 {
+            table[b as usize] |= (next(state, b) as u64) << state;
+            state += 8;
+        }
+        if b == u8::MAX {
+            break table;
+        }
         b += 1;
     }
-    kinds
 };
 
 #[allow(clippy::indexing_slicing, reason = "a u8 is always below 256")]
-fn kind(b: u8) -> u8 {
-    KINDS[b as usize]
+#[allow(clippy::cast_possible_truncation, reason = "states have six bits")]
+fn after(state: State, b: u8) -> State {
+    (NEXT[b as usize] >> (state & 63)) as State & 63
 }
 
 /// An IPv6 address in brackets; `whole` is the text from `[` on. Zones and IPvFuture are refused.

@@ -146,6 +146,12 @@ pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 pub(super) fn without_blanks_before(mut value: &[u8]) -> &[u8] {
+    // As nearly all write it: one blank.
+    if let [b' ', rest @ ..] = value
+        && rest.first().is_some_and(|first| *first > b' ')
+    {
+        return rest;
+    }
     while let [b' ' | b'\t', rest @ ..] = value {
         value = rest;
     }
@@ -153,6 +159,11 @@ pub(super) fn without_blanks_before(mut value: &[u8]) -> &[u8] {
 }
 
 pub(super) fn without_blanks_after(mut value: &[u8]) -> &[u8] {
+    if let [.., last] = value
+        && *last > b' '
+    {
+        return value;
+    }
     while let [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
@@ -167,7 +178,7 @@ pub(super) fn is_sound(line: &[u8]) -> bool {
 /// Whether bytes of a head that was cut may stand in a field's value or a reason (RFC 9110 5.5): no control character
 /// but DEL has come through.
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    !bytes.contains(&0x7f)
+    bytes.iter().all(|b| *b != 0x7f)
 }
 
 #[cfg(test)]

@@ -52,6 +52,9 @@ impl<'a> Prefix<'a> {
     /// goes upstream, as [`Prefix::strip`] has it. `None` where `length` is 0 or splits no segment off.
     #[must_use]
     pub fn split(path: &'a str, length: usize) -> Option<(Self, &'a str)> {
+        if length == 0 {
+            return None;
+        }
         let prefix = Self::parse(path.get(..length)?).filter(|prefix| prefix.0.len() == length)?;
         Some((prefix, prefix.strip(path)?))
     }

@@ -34,6 +34,26 @@ pub struct Head<'a> {
     pub pseudonym: &'a str,
     /// The version id that serves.
     pub version: &'a str,
+    /// What [`ours`] makes of pseudonym and version; what most requests end with.
+    pub ours: &'a [u8],
+}
+
+/// The fields that are the same for all HTTP/1.1 requests to a version that bring no `Via` and no `baggage` along: made
+/// once and then copied whole.
+#[must_use]
+pub fn ours(pseudonym: &str, version: &str) -> Vec<u8> {
+    let mut out = b"\r\nvia: 1.1 ".to_vec();
+    out.extend_from_slice(pseudonym.as_bytes());
+    behind_via(&mut out, version, None);
+    out
+}
+
+fn behind_via(out: &mut Vec<u8>, version: &str, theirs: Option<&HeaderMap>) {
+    out.extend_from_slice(b"\r\nx-synkronic-version: ");
+    out.extend_from_slice(version.as_bytes());
+    out.extend_from_slice(b"\r\nbaggage: ");
+    baggage::write(out, version, theirs);
+    out.extend_from_slice(b"\r\n");
 }
 
 impl Head<'_> {
@@ -160,6 +180,10 @@ impl Head<'_> {
         forward::write(out, &self.peer, &self.admitted.host, self.admitted.port, self.prefix, earlier);
         out.extend_from_slice(b"x-request-id: ");
         out.extend_from_slice(self.request_id.as_bytes());
+        if self.parts.version == Version::HTTP_11 && !seen.via && !seen.baggage {
+            out.extend_from_slice(self.ours);
+            return;
+        }
         out.extend_from_slice(b"\r\nvia: ");
         if seen.via {
             for line in headers.get_all(header::VIA).iter().filter(|line| !line.is_empty()) {
@@ -169,11 +193,7 @@ impl Head<'_> {
         }
         out.extend_from_slice(protocol(self.parts.version));
         out.extend_from_slice(self.pseudonym.as_bytes());
-        out.extend_from_slice(b"\r\nx-synkronic-version: ");
-        out.extend_from_slice(self.version.as_bytes());
-        out.extend_from_slice(b"\r\nbaggage: ");
-        baggage::write(out, self.version, seen.baggage.then_some(headers));
-        out.extend_from_slice(b"\r\n");
+        behind_via(out, self.version, seen.baggage.then_some(headers));
     }
 
     /// The one framing, and what asks for a WebSocket.

@@ -242,6 +242,9 @@ fn parse_one(
     Ok(One::Final(head))
 }
 
+/// So many values of a head are copied one by one; a head with more of its own is copied as a whole.
+const SINGLE: usize = 2;
+
 /// One field of a head.
 enum Field {
     Known(Known),
@@ -288,21 +291,20 @@ impl<'b> Survey<'b> {
     ) -> Result<Self, ResponseFault> {
         let mut survey = Self::default();
         fields.clear();
-        let mut copy = Bytes::new();
+        let (mut single, mut copy) = (0, Bytes::new());
         for (start, line) in lines.fields(head) {
             let (field, behind) = Field::of(line)?;
             let behind = head_lines::without_blanks_before(behind);
             let from = start + line.len() - behind.len();
             let value = head_lines::without_blanks_after(behind);
             let repeats = field.repeats();
-            let Some(name) = survey.take(field, value) else {
-                if !head_lines::is_text(value) {
-                    return Err(ResponseFault::Syntax);
-                }
-                continue;
-            };
+            let Some(name) = survey.take(field, value)? else { continue };
             let value = match repeats {
                 Some(place) => memo.value(place, value),
+                None if single < SINGLE => {
+                    single += 1;
+                    HeaderValue::from_bytes(value)
+                }
                 None => {
                     if copy.is_empty() {
                         copy = Bytes::copy_from_slice(head);
@@ -326,11 +328,16 @@ impl<'b> Survey<'b> {
     }
 
     /// Takes a field in; its name, where it goes on to the client.
-    fn take(&mut self, field: Field, value: &'b [u8]) -> Option<HeaderName> {
-        match field {
+    fn take(&mut self, field: Field, value: &'b [u8]) -> Result<Option<HeaderName>, ResponseFault> {
+        let goes_on = match field {
             Field::Known(known) => self.known(known, value),
             Field::Other(name) => self.keeps(&name, value).then_some(name),
+        };
+        // What goes on is checked as it becomes a value.
+        if goes_on.is_none() && !head_lines::is_text(value) {
+            return Err(ResponseFault::Syntax);
         }
+        Ok(goes_on)
     }
 
     fn known(&mut self, known: Known, value: &'b [u8]) -> Option<HeaderName> {

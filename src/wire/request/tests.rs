@@ -23,6 +23,7 @@ fn written(parts: &Parts, trusted: bool, prefix: Option<&str>) -> String {
         request_id: admitted.request_id.unwrap_or("new-id"),
         pseudonym: &terms.pseudonym,
         version: "version-2",
+        ours: &ours(&terms.pseudonym, "version-2"),
     };
     let mut out = Vec::new();
     head.write(&mut out);
