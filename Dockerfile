@@ -5,7 +5,6 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY src src
-COPY bench bench
 # Only the program itself is told: libraries are the same either way, and procedural macros stay dynamic.
 RUN cargo rustc --release --locked --bin synkronic -- -C target-feature=+crt-static \
  && cp target/release/synkronic /synkronic

@@ -193,7 +193,9 @@ impl Scene<'_> {
         let mut spec = json!({"containers": [{"name": "web", "image": "synkronic:latest", "imagePullPolicy": "IfNotPresent",
             "command": ["synkronic", "echo"], "env": [{"name": "PORT", "value": "8080"}],
             "ports": [{"name": "http", "containerPort": 8080}],
-            "readinessProbe": {"httpGet": {"path": "/status/200", "port": "http"}, "periodSeconds": 1}}]});
+            "readinessProbe": {"httpGet": {"path": "/status/200", "port": "http"}, "periodSeconds": 1,
+                // A machine with much else to do is no reason to take a pod out of service.
+                "timeoutSeconds": 10, "failureThreshold": 10}}]});
         merge(&mut spec["containers"][0], &pod["container"]);
         merge(&mut spec, &pod["pod"]);
         self.apply(&[
