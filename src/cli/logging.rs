@@ -10,10 +10,9 @@ use tracing_subscriber::filter::LevelFilter;
 pub(super) fn start(on_terminal: LevelFilter) {
     let terminal = std::io::stderr().is_terminal();
     let level = if terminal { on_terminal } else { LevelFilter::INFO };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .with_env_var("SYNKRONIC_LOG")
-        .from_env_lossy();
+    // kube warns of each watch that a server ends: what is wrong is said here, once. Who asks for more gets it.
+    let asked = std::env::var("SYNKRONIC_LOG").unwrap_or_else(|_| "kube_client=error".to_owned());
+    let filter = EnvFilter::builder().with_default_directive(level.into()).parse_lossy(asked);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // It is started already: by a test that runs several commands.
     let _ = if terminal { log.compact().try_init() } else { log.json().flatten_event(true).try_init() };

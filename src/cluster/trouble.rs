@@ -183,21 +183,27 @@ fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// How long to wait after a failure: longer each time, until something went well.
+/// How long to wait after a failure: longer each time, until something went well, or at least differently: a
+/// server that comes back refuses connections, then lacks paths, then has storage to fill, each for a moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pause {
     failures: u32,
+    trouble: Option<Trouble>,
 }
 
 impl Pause {
     /// Something went well.
     pub fn reset(&mut self) {
-        self.failures = 0;
+        *self = Self::default();
     }
 
     /// The next pause. `dice`, any number, spreads those who lost the same server over half of it.
     pub fn next(&mut self, failure: Option<&Failure>, dice: u64) -> Duration {
-        let refused = failure.is_some_and(|failure| failure.trouble.is_refusal());
+        let trouble = failure.map(|failure| failure.trouble);
+        if std::mem::replace(&mut self.trouble, trouble) != trouble {
+            self.failures = 0;
+        }
+        let refused = trouble.is_some_and(Trouble::is_refusal);
         let grown = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         let full = if refused { LONGEST } else { grown };
@@ -252,6 +258,10 @@ mod tests {
         assert!(pauses[8] <= LONGEST && pauses[8] > LONGEST / 2);
         pause.reset();
         assert!(pause.next(None, 0) <= FIRST);
+        // Other trouble than before is news.
+        let gone = Failure::new(Trouble::Unreachable, "gone");
+        assert!((0..9).map(|_| pause.next(Some(&gone), 0)).last() > Some(LONGEST / 4));
+        assert!(pause.next(Some(&Failure::new(Trouble::Busy, "later")), 0) <= FIRST);
         // Rights do not come by asking often; and who asks to be left alone is.
         let refused = Failure::new(Trouble::Forbidden, "no");
         assert!(Pause::default().next(Some(&refused), 0) >= LONGEST / 2);
