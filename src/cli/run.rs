@@ -15,7 +15,7 @@ use super::flags::EdgeFlags;
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Missing, Readiness};
 use crate::cluster::client;
-use crate::cluster::control::{self, Candidacy, Ends, Task, Tell};
+use crate::cluster::control::{self, Candidacy, Ends, Meters, Task, Tell};
 use crate::cluster::core::MAX_ROLLING;
 use crate::cluster::kinds::Roles;
 use crate::cluster::lease::Terms;
@@ -199,7 +199,8 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let ends = Ends::default();
     let tell = teller(readiness.clone(), starting);
-    let running = control::run(task, publisher(table, meter.clone()), tell, &meter, &ends);
+    let meters = Meters { control: meter.control()?, process: meter.clone() };
+    let running = control::run(task, publisher(table, meter), tell, &meters, &ends);
     let leaving = async {
         signals.next().await;
         let _unready = readiness.missing("it is leaving");

@@ -1,10 +1,11 @@
 //! The loop itself: waits for the watches, lets [`Core`] draw the conclusions, tells of them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kube::Api;
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,16 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::client::Cluster;
 use super::core::{Core, Publish, Remark};
 use super::edges::{Reporter, Served};
+use super::followers::Followers;
 use super::kinds::{self, Roles, Watched};
 use super::lease::{self, Election, Lead, Terms};
 use super::shelf::Shelf;
-use super::watch::{Follower, Heard, Patience};
+use super::watch::Heard;
 use super::write::Hands;
 use crate::inventory::Settings;
-use crate::meter::Meter;
+use crate::meter::{ControlMeter, Meter};
 
-/// Pieces of news that wait; beyond that the watches wait, and with them the API server.
-const WAITING: usize = 1024;
 /// So many are taken in before conclusions are drawn: a burst costs one table, a flood is served meanwhile.
 const AT_ONCE: usize = 4096;
 
@@ -72,16 +72,24 @@ pub struct Ends {
     pub stop: CancellationToken,
 }
 
+/// Who counts.
+pub struct Meters {
+    /// The process's numbers.
+    pub process: Arc<Meter>,
+    /// Those of watching, concluding and writing.
+    pub control: ControlMeter,
+}
+
 /// Who is told what is missing before requests are welcome, and what else is to be known: that what is served is
 /// stale, what the API server does not answer now.
 pub type Tell = Box<dyn FnMut(Vec<String>, Vec<String>)>;
 
 /// Runs until `ends.stop`.
-pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter, ends: &Ends) {
+pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meters: &Meters, ends: &Ends) {
     let watches = watches(&task);
     let core = Core::new(task.roles, task.settings.clone(), &watches, publish);
     let mut core = core.with_max_rolling(task.max_rolling);
-    let mut hands = Hands::new(task.cluster.client.clone(), WRITES_AT_ONCE);
+    let mut hands = Hands::new(task.cluster.client.clone(), WRITES_AT_ONCE, meters.control.clone());
     let mut shelf = task.shelf.take();
     // What was last known is served although nothing of it has been confirmed.
     let stale = shelf.as_ref().and_then(Shelf::take).map(|snapshot| {
@@ -93,20 +101,22 @@ pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter
         None => tell(core.missing(), core.failing()),
     };
     tell(&core);
-    let (mut followers, mut heard) = follow(&task, watches);
+    let (mut followers, mut heard) = Followers::begin(task.cluster.client.clone(), task.roles, watches);
     let (election, mut lead) = stand(&task, ends);
     let (reporting, served) = report(&task, ends);
     let mut ready = false;
     loop {
-        let settled = core.settle(Timestamp::now(), Instant::now());
+        let begun = Instant::now();
+        let settled = core.settle(Timestamp::now(), begun);
         served.send_if_modified(|told| std::mem::replace(told, core.served()) != *told);
         if let Some(since) = settled.published.filter(|_| ready) {
-            meter.propagated(since.elapsed());
+            meters.process.propagated(since.elapsed());
         }
         if !ready && core.is_complete() {
             ready = true;
             tracing::info!(generation = core.generation(), "the first table is in service");
             tell(&core);
+            count_watches(&core, &meters.control);
         }
         if let Some(shelf) = shelf.as_mut().filter(|_| ready) {
             shelf.serves(core.generation());
@@ -120,6 +130,10 @@ pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter
             // Another goes on; what is on its way carries its own preconditions.
             hands.drop_all();
         }
+        meters.control.settled(begun.elapsed());
+        if task.roles.controller {
+            meters.control.leads(&task.candidacy.lease, leads);
+        }
         tokio::select! {
             biased;
             () = ends.stop.cancelled() => break,
@@ -129,12 +143,16 @@ pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter
             done = hands.done() => core.learned(done, Timestamp::now()),
             () = until(soon(core.again())) => {}
             () = until(settled.again) => {}
+            () = followers.keep() => {}
             news = next(&mut heard) => {
                 let remarks = core.take(news);
                 let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
                 remarks.iter().for_each(log);
                 if state || !ready {
                     tell(&core);
+                }
+                if !remarks.is_empty() || !ready {
+                    count_watches(&core, &meters.control);
                 }
             }
             () = due(&mut shelf) => {
@@ -147,11 +165,18 @@ pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meter: &Meter
     if let Some(shelf) = &mut shelf {
         shelf.close(core.inventory()).await;
     }
-    followers.shutdown().await;
+    followers.end().await;
     // The Leases are given back, or run out by themselves.
     drop(lead);
     election.join_all().await;
     reporting.join_all().await;
+}
+
+/// Which kinds the API server answers, and how many objects cannot be read.
+fn count_watches(core: &Core, meter: &ControlMeter) {
+    for (kind, (answering, unreadable)) in core.watches() {
+        meter.watch(kind, answering, unreadable);
+    }
 }
 
 async fn until(when: Option<Instant>) {
@@ -218,18 +243,6 @@ fn watches(task: &Task) -> Vec<(Watched, Option<String>)> {
     let all = kinds.into_iter().flat_map(|kind| namespaces.iter().map(move |one| (kind, one.clone())));
     let edges = (kinds::EDGES, Some(task.cluster.namespace.clone()));
     all.chain(task.roles.controller.then_some(edges)).collect()
-}
-
-fn follow(task: &Task, watches: Vec<(Watched, Option<String>)>) -> (JoinSet<()>, Receiver<Heard>) {
-    let (mouth, heard) = mpsc::channel(WAITING);
-    let mut followers = JoinSet::new();
-    for (place, (watched, namespace)) in watches.into_iter().enumerate() {
-        let (client, mouth) = (task.cluster.client.clone(), mouth.clone());
-        let (roles, patience) = (task.roles, Patience::default());
-        let follower = Follower { client, place, watched, namespace, roles, patience, mouth };
-        followers.spawn(follower.follow());
-    }
-    (followers, heard)
 }
 
 /// What has been heard, as soon as there is something.

@@ -471,14 +471,16 @@ impl Core {
         &self.statuses
     }
 
-    /// How many objects cannot be read, by kind; kinds without any are left out.
+    /// By kind, whether the API server answers its watches, and how many of its objects cannot be read.
     #[must_use]
-    pub fn unreadable(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::new();
-        for book in self.books.iter().filter(|book| book.unreadable() > 0) {
-            *counts.entry(book.watched.subject.as_str()).or_default() += book.unreadable();
+    pub fn watches(&self) -> BTreeMap<&'static str, (bool, usize)> {
+        let mut watches = BTreeMap::new();
+        for book in &self.books {
+            let known = watches.entry(book.watched.subject.as_str()).or_insert((true, 0));
+            known.0 &= book.failure.is_none() && book.complete;
+            known.1 += book.unreadable();
         }
-        counts
+        watches
     }
 }
 

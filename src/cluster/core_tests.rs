@@ -223,11 +223,11 @@ fn an_unreadable_object_keeps_its_last_good_form_and_harms_no_other() {
     world.apply(Kind::Router, &router("second", 13, 1));
     world.settle();
     assert_eq!(world.served(), ["second.example.com", "shop.example.com"]);
-    assert_eq!(world.core.unreadable(), [("Router", 1)].into());
+    assert_eq!(world.core.watches()["Router"], (true, 1));
     world.tell(Subject::Objects(Kind::Router), [News::Gone(Key::new("n", "shop"))]);
     world.settle();
     assert_eq!(world.served(), ["second.example.com"]);
-    assert!(world.core.unreadable().is_empty());
+    assert_eq!(world.core.watches()["Router"], (true, 0));
 }
 
 #[test]

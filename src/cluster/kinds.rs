@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 
 use super::edges::Report;
-use crate::api::names;
+use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{Meta, Owner};
 use crate::inventory::{Key, Kind, Object};
 
@@ -241,15 +241,21 @@ fn lighten(object: &mut Object) {
                 it.selector = None;
             }
             lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
+            it.ports.shrink_to_fit();
             it.object = NOTHING.clone();
         }
-        Object::EndpointSlice(it) => lighten_meta(&mut it.meta, &[]),
+        Object::EndpointSlice(it) => {
+            lighten_meta(&mut it.meta, &[]);
+            it.ports.shrink_to_fit();
+            it.endpoints.shrink_to_fit();
+        }
         Object::DeploymentVersion(it) => {
             lighten_meta(&mut it.meta, &[]);
             (it.spec.deployment_spec, it.spec.service_spec) = (None, None);
             it.spec.remove = Vec::new();
-            let base = it.status.base.take();
-            it.status = crate::api::DeploymentVersionStatus { base, ..Default::default() };
+            let base =
+                it.status.base.take().map(|base| BaseReference { name: base.name, ..Default::default() });
+            it.status = DeploymentVersionStatus { base, ..Default::default() };
         }
         Object::Router(it) => lighten_meta(&mut it.meta, &[]),
         Object::Pod(_)
@@ -262,7 +268,9 @@ fn lighten(object: &mut Object) {
 }
 
 fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
-    meta.labels.retain(|key, _| labels.contains(&key.as_str()));
+    // Collected anew: a map from which things are taken keeps the room for them.
+    let kept = std::mem::take(&mut meta.labels).into_iter().filter(|(key, _)| labels.contains(&key.as_str()));
+    meta.labels = kept.collect();
     meta.annotations = BTreeMap::new();
     meta.finalizers = Vec::new();
     // A change of what nobody here reads must not look like one.

@@ -5,6 +5,7 @@
 //! | [`client`] | how the API server is reached |
 //! | [`kinds`] | which kinds are watched, and what of their objects is kept |
 //! | [`watch`], [`trouble`] | one kind followed for ever; what can go wrong on the way, and what follows |
+//! | [`followers`] | all watches of a process |
 //! | [`books`] | what has been heard of each watch: complete, failing, what vanished |
 //! | [`core`] | everything known, and what follows from it; without clock and I/O |
 //! | [`control`] | the loop around it |
@@ -21,6 +22,7 @@ pub mod client;
 pub mod control;
 pub mod core;
 pub mod edges;
+pub mod followers;
 pub mod kinds;
 pub mod lease;
 pub mod shelf;

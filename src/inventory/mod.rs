@@ -78,7 +78,8 @@ pub struct Inventory {
     /// Secrets.
     pub secrets: Store<ConfigFacts>,
 
-    slices_of_service: BTreeMap<Key, BTreeSet<Key>>,
+    /// Services with their slices: one flat set, for most Services have one.
+    slices_of_service: BTreeSet<(Key, Key)>,
     /// What is no clone, by namespace and kind: little, where clones may be thousands.
     own: BTreeMap<(Arc<str>, Kind), BTreeSet<Key>>,
     routers_of_base: BTreeMap<Key, BTreeSet<Key>>,
@@ -103,7 +104,9 @@ impl Inventory {
 
     /// The EndpointSlices of a Service, in order of their keys.
     pub fn slices_of(&self, service: &Key) -> impl Iterator<Item = &SliceFacts> {
-        self.slices_of_service.get(service).into_iter().flatten().filter_map(|key| self.slices.get(key))
+        let first = (service.clone(), service.sibling(""));
+        let slices = self.slices_of_service.range(first..).take_while(move |(of, _)| of == service);
+        slices.filter_map(|(_, key)| self.slices.get(key))
     }
 }
 

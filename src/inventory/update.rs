@@ -131,11 +131,11 @@ impl Inventory {
     fn set_slice(&mut self, key: &Key, object: Option<SliceFacts>, news: &mut News) -> bool {
         let Some(Turn { before, after }) = self.slices.set(key, object) else { return false };
         if let Some(service) = before.as_ref().and_then(|slice| slice.service.as_ref()) {
-            take_from(&mut self.slices_of_service, service, key);
+            self.slices_of_service.remove(&(service.clone(), key.clone()));
             news.changes.services.insert(service.clone());
         }
         if let Some(service) = after.as_ref().and_then(|slice| slice.service.as_ref()) {
-            self.slices_of_service.entry(service.clone()).or_default().insert(key.clone());
+            self.slices_of_service.insert((service.clone(), key.clone()));
             news.changes.services.insert(service.clone());
         }
         true

@@ -4,11 +4,14 @@
 //! what was begun ends with it.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use kube::Client;
 use tokio::task::JoinSet;
 
 use super::{Lane, Outcome, Write, perform};
+use crate::inventory::Kind;
+use crate::meter::{ControlMeter, Reconciled};
 
 /// What was sent, and what came of it.
 pub type Done = Vec<(Write, Outcome)>;
@@ -22,18 +25,20 @@ pub struct Hands {
     running: JoinSet<Done>,
     /// What runs, to be told of where it ends without an answer.
     begun: Vec<(tokio::task::Id, Vec<Write>)>,
+    meter: ControlMeter,
 }
 
 impl Hands {
-    /// `at_once` lanes at a time.
+    /// `at_once` lanes at a time; `meter` counts what came of them.
     #[must_use]
-    pub fn new(client: Client, at_once: usize) -> Self {
+    pub fn new(client: Client, at_once: usize, meter: ControlMeter) -> Self {
         Self {
             client,
             at_once: at_once.max(1),
             queue: VecDeque::new(),
             running: JoinSet::new(),
             begun: Vec::new(),
+            meter,
         }
     }
 
@@ -53,10 +58,15 @@ impl Hands {
 
     fn begin(&mut self) {
         while self.running.len() < self.at_once {
-            let Some(row) = self.queue.pop_front() else { return };
-            let handle = self.running.spawn(in_order(self.client.clone(), row.clone()));
-            self.begun.push((handle.id(), row));
+            let Some(row) = self.queue.pop_front() else { break };
+            let work = in_order(self.client.clone(), row.clone(), self.meter.clone());
+            self.begun.push((self.running.spawn(work).id(), row));
         }
+        self.count();
+    }
+
+    fn count(&self) {
+        self.meter.writing("writes", self.running.len(), self.queue.len());
     }
 
     /// Forgets what is on its way: nobody waits for the answers any more.
@@ -65,6 +75,7 @@ impl Hands {
         self.begun.clear();
         if !self.running.is_empty() {
             self.running = JoinSet::new();
+            self.count();
         }
     }
 
@@ -101,13 +112,32 @@ impl Hands {
 }
 
 /// One after the other; after the first that was not made, the rest is skipped.
-async fn in_order(client: Client, row: Vec<Write>) -> Done {
+async fn in_order(client: Client, row: Vec<Write>, meter: ControlMeter) -> Done {
     let mut done = Vec::with_capacity(row.len());
     let mut broken = false;
     for write in row {
+        let begun = Instant::now();
         let outcome = if broken { Outcome::Skipped } else { perform(&client, &write).await };
+        if let Some(result) = reconciled(&outcome) {
+            meter.reconciled(controller(&write), result, begun.elapsed());
+        }
         broken |= !matches!(outcome, Outcome::Done(_) | Outcome::Ours(_));
         done.push((write, outcome));
     }
     done
+}
+
+/// What controller-runtime would call the one on whose behalf it is.
+fn controller(write: &Write) -> &'static str {
+    if write.cause.kind == Kind::Router { "router" } else { "deploymentversion" }
+}
+
+/// How it counts; what was not tried does not.
+fn reconciled(outcome: &Outcome) -> Option<Reconciled> {
+    match outcome {
+        Outcome::Done(_) | Outcome::Ours(_) => Some(Reconciled::Success),
+        Outcome::Taken | Outcome::Refused(..) => Some(Reconciled::Error),
+        Outcome::Gone | Outcome::Conflict | Outcome::Later(..) => Some(Reconciled::RequeueAfter),
+        Outcome::Skipped => None,
+    }
 }
