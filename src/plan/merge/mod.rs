@@ -12,7 +12,12 @@
 //!   first, and `$(NAME)` in a new environment variable still finds the base's;
 //! - `$patch: delete` on a field leaves the field out rather than empty, and `$patch: replace` in an element
 //!   that names its merge key replaces that element rather than dropping it;
+//! - a directive on what the base lacks does what it says: `$patch: replace` of a field that isn't there is that
+//!   field (Kubernetes drops it), `$patch: delete` and `null` in something new are nothing (Kubernetes keeps an
+//!   empty element, or reads a quantity of 0);
 //! - two ports of one number (TCP and UDP) are told apart by their protocol where both are there.
+//!
+//! `tests/cluster/merge` compares it, over thousands of overlays, with what an API server makes of each.
 //!
 //! It refuses to guess: a typo is a fault with the nearest spelling, never a silent no-op. It knows nothing
 //! of selectors, names or rights; those are judged on its result.
