@@ -13,6 +13,9 @@ use crate::program::Caller;
 /// Between two requests of one client: the machine has other work too.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// In place of a version: whichever the edge chooses, as long as that one answers.
+pub const ANY: &str = "*";
+
 /// A load on some hosts; each host's answers must come from one version.
 pub struct Load {
     stop: CancellationToken,
@@ -79,6 +82,7 @@ impl Load {
 fn wrong(body: &str, chosen: Option<&str>, version: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let pod = body["version"].as_str();
+    let version = if version == ANY { chosen.unwrap_or_default() } else { version };
     (chosen != Some(version) || pod != Some(version))
         .then(|| format!("the edge chose {chosen:?}, {pod:?} answered"))
 }

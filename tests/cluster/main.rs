@@ -12,6 +12,7 @@
 mod apart;
 mod failing;
 mod fate;
+mod follow;
 mod hands;
 mod leader;
 mod load;

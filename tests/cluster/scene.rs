@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use synkronic::api::DeploymentVersion;
@@ -18,6 +18,15 @@ use crate::plane::{Plane, until};
 const SCENE: &str = "synkronic.test/scene";
 /// The Lease that the leader holds.
 const LEASE: &str = "synkronic-controller";
+
+/// What a namespace that goes is left of.
+#[derive(Clone, Copy, PartialEq)]
+enum Clear {
+    /// Who serves its finalizers runs.
+    Own,
+    /// A failed test's: nobody serves its finalizers any more.
+    Leftovers,
+}
 
 /// A namespace on a control plane with a kubelet.
 pub struct Scene {
@@ -41,7 +50,7 @@ impl Scene {
         let hands = Hands::start(plane.client("hands").await).await;
         let client = plane.client("admin").await;
         let scene = Self { plane, _hands: hands, namespace: namespace.to_owned(), client };
-        scene.clear().await;
+        scene.clear(Clear::Leftovers).await;
         let namespaces: Api<Namespace> = Api::all(scene.client.clone());
         let made: Namespace =
             serde_json::from_value(json!({"metadata": {"name": namespace, "labels": {SCENE: ""}}})).unwrap();
@@ -51,15 +60,22 @@ impl Scene {
 
     /// Ends it, with all that is in its namespace; whoever serves finalizers must still run.
     pub async fn end(self) {
-        self.clear().await;
+        self.clear(Clear::Own).await;
     }
 
     /// Deletes every scene's namespace: one that a failed test left would still hold its hosts.
-    async fn clear(&self) {
+    async fn clear(&self, how: Clear) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let scenes = ListParams::default().labels(SCENE);
         for left in namespaces.list(&scenes).await.unwrap() {
             let _ = namespaces.delete(&left.name_any(), &DeleteParams::default()).await;
+            if how == Clear::Leftovers {
+                let versions: Api<DeploymentVersion> = Api::namespaced(self.client.clone(), &left.name_any());
+                let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+                for version in versions.list(&ListParams::default()).await.unwrap() {
+                    let _ = versions.patch(&version.name_any(), &PatchParams::default(), &free).await;
+                }
+            }
         }
         until(120, "a scene's namespace is not gone", async || {
             namespaces.list(&scenes).await.is_ok_and(|left| left.items.is_empty())
