@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::apps::v1::Deployment;
+
 use crate::load::Load;
 use crate::number;
+use crate::plane::until;
 use crate::program::Program;
 use crate::scene::Scene;
 
@@ -30,8 +33,16 @@ async fn without_an_api_server_no_request_fails() {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     scene.plane.control(&["start", "kube-apiserver"]);
     let back = Instant::now();
+    // Kubernetes' own controllers take up to a minute to look again; what is waited for here is ours.
+    scene.plane.control(&["stop", "kube-controller-manager"]);
+    scene.plane.control(&["start", "kube-controller-manager"]);
     // What was wanted before and after comes about.
     scene.version("version-3", "shop:1").await;
+    until(60, "no clone is made after the outage", async || {
+        scene.api::<Deployment>().get_opt("shop-version-3").await.is_ok_and(|clone| clone.is_some())
+    })
+    .await;
+    println!("a clone is made {:?} after the API server was back", back.elapsed());
     program.serves("version-3.shop.test", "version-3").await;
     println!("a new version is served {:?} after the API server was back", back.elapsed());
     scene.becomes("shop-version-3", "Ready", "True", None).await;
