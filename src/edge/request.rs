@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::answer::{self, Telling};
@@ -45,6 +46,7 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Broken> {
     let record = Record::begin(&worker, &watch);
     let (mut parts, body) = request.into_parts();
+    watch.set_unread(!body.is_end_stream());
     let (mut record, plan) = match prepare(&worker, &watch, &parts, record) {
         Prepared::Send(record, plan) => (record, plan),
         Prepared::Answer(response) => return response,

@@ -146,6 +146,7 @@ impl Upload {
                     };
                     self.after = end;
                     self.ended = true;
+                    watch.set_unread(false);
                     return Ok(Poll::Ready(()));
                 }
             }

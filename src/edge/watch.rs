@@ -116,6 +116,8 @@ pub(crate) struct Watch {
     probe: Cell<bool>,
     /// Whether the client has closed its side.
     ended: Cell<bool>,
+    /// Whether bytes of the last request's body may still come.
+    unread: Cell<bool>,
     /// Whether only the connection's end tells the client that a body is whole (HTTP/1.0), which the socket has
     /// not been told yet.
     until_close: Cell<bool>,
@@ -141,6 +143,7 @@ impl Watch {
             flushed: Cell::new(true),
             probe: Cell::new(false),
             ended: Cell::new(false),
+            unread: Cell::new(false),
             until_close: Cell::new(false),
             resets: Cell::new(false),
             tunnel: RefCell::new(None),
@@ -254,6 +257,17 @@ impl Watch {
     /// A request has begun.
     pub(crate) fn begin_request(&self) {
         self.enter(Phase::Deciding, Duration::MAX);
+    }
+
+    /// A request has a body, or has none; or its body has been read to its end.
+    pub(crate) fn set_unread(&self, unread: bool) {
+        self.unread.set(unread);
+    }
+
+    /// Whether bytes of the last request's body may still come: only who knows its framing may read on, and after
+    /// hyper nobody does. Whoever took them for a request would serve what the body says.
+    pub(crate) fn unread(&self) -> bool {
+        self.unread.get()
     }
 
     /// Whether the client has closed its side.

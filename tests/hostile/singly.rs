@@ -392,3 +392,40 @@ fn line_18_a_body_that_the_client_ends_early_is_no_request() {
     assert_eq!(whole.load(Ordering::SeqCst), 0);
     row("18", "uploads whose client went, by a close and by a reset");
 }
+
+#[test]
+fn a_body_that_nobody_read_is_no_request_when_the_edge_leaves() {
+    let upstream = Upstream::echo();
+    let limits = Limits { linger: Duration::from_millis(100), ..Limits::default() };
+    for apart in [false, true] {
+        let rig = Rig::with(
+            Config { workers: 1, limits: limits.clone(), ..Config::default() },
+            &[upstream.address],
+        );
+        // Whoever has just connected is served all the same.
+        let mut clients: Vec<_> = (0..16).map(|_| rig.client()).collect();
+        until("the clients never arrive", || rig.metric("synkronic_edge_connections") >= 16.0);
+        rig.bound.handle().drain();
+        std::thread::sleep(Duration::from_millis(50));
+        let body = get("/smuggled");
+        let head = format!("POST / HTTP/1.1\r\nHost: nobody.test\r\nContent-Length: {}\r\n\r\n", body.len());
+        for client in &mut clients {
+            if apart {
+                client.send(&head);
+            } else {
+                client.send([head.as_str(), &body].concat());
+            }
+        }
+        for client in &mut clients {
+            if apart {
+                // Answered before it has come; it may find the connection closed.
+                let _ = client.stream.write_all(body.as_bytes());
+            }
+            let all = client.rest().unwrap_or_default();
+            let text = String::from_utf8_lossy(&all).into_owned();
+            assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+            assert!(text.starts_with("HTTP/1.1 404"), "{text}");
+        }
+    }
+    assert_eq!(upstream.requests(), 0, "{:?}", upstream.heads.lock().unwrap());
+}

@@ -56,7 +56,7 @@ class LlHttp:
         class Parser(llhttp.Request):
             def on_message_begin(self):
                 self.url, self.name, self.value, self.hosts = b"", b"", b"", []
-                self.within, self.body = True, hashlib.sha1()
+                self.within, self.trailers, self.body = True, False, hashlib.sha1()
 
             def on_url(self, piece):
                 self.url += piece
@@ -68,9 +68,13 @@ class LlHttp:
                 self.value += piece
 
             def on_header_value_complete(self):
-                if self.name.lower() == b"host":
-                    self.hosts.append(self.value)
+                if self.name.lower() == b"host" and not self.trailers:
+                    # It leaves the blanks behind a value to whoever uses it.
+                    self.hosts.append(self.value.strip(b" \t"))
                 self.name, self.value = b"", b""
+
+            def on_headers_complete(self):
+                self.trailers = True
 
             def on_body(self, piece):
                 self.body.update(piece)
