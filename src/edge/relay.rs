@@ -19,6 +19,8 @@ use crate::wire::body::Reader;
 
 /// The largest read, of a body that flows.
 const LARGE: usize = 256 << 10;
+/// What is made room for on the word of a Content-Length: a thousand that trickle must not hold 256 MiB.
+const MIDDLE: usize = 64 << 10;
 
 /// Why a body ends before its end; hyper then closes the client's connection.
 #[derive(Debug, thiserror::Error)]
@@ -142,9 +144,9 @@ impl Relay {
         {
             return Poll::Ready(Err(failure.fault));
         }
-        // A known length is made room for at once; else as much as comes at a time.
+        // A known length is made room for, but what it only announces is not: as much as comes at a time.
         let want = match self.reader.left() {
-            Some(left) => usize::try_from(left).unwrap_or(LARGE).min(LARGE),
+            Some(left) => usize::try_from(left).unwrap_or(LARGE).min(self.want.max(MIDDLE)),
             None => self.want,
         };
         if exchange.buffer.capacity() - exchange.buffer.len() < want {

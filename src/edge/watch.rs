@@ -353,7 +353,8 @@ impl Watch {
             | Phase::Linger => {
                 if took >= self.limit.get() {
                     self.tell(Order::Expired);
-                } else if matches!(self.phase.get(), Phase::Response | Phase::Relay) {
+                } else if matches!(self.phase.get(), Phase::Upload | Phase::Response | Phase::Relay) {
+                    // Where the upstream takes no more of an upload nobody reads from the client either.
                     self.look_for_client();
                 }
             }

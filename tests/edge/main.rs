@@ -12,6 +12,7 @@ mod rig;
 mod aside;
 mod bodies;
 mod faults;
+mod floods;
 mod life;
 mod limits;
 mod plain;

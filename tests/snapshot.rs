@@ -1,0 +1,157 @@
+//! `synkronic run --snapshot` where no API server answers: it serves what it last knew, and says so.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::json;
+use synkronic::inventory::{Edit, Inventory, Object, snapshot};
+
+const HANGS: Duration = Duration::from_secs(30);
+
+/// A running program, ended with the test.
+struct Program {
+    child: Child,
+    edge: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody has just now.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Program {
+    /// With a kubeconfig that leads to a port on which nobody listens.
+    fn run(folder: &Path) -> Self {
+        let kubeconfig = folder.join("kubeconfig");
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
+             clusters: [{{name: x, cluster: {{server: 'http://{}'}}}}]\n\
+             contexts: [{{name: x, context: {{cluster: x, user: x}}}}]\nusers: [{{name: x, user: {{}}}}]\n",
+            free()
+        );
+        std::fs::write(&kubeconfig, text).unwrap();
+        let (edge, admin) = (free(), free());
+        let log = std::fs::File::create(folder.join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_synkronic"))
+            .args(["run", "--role", "edge", "--workers", "1", "--drain-timeout", "1s"])
+            .args(["--listen".to_owned(), edge.to_string(), "--admin".to_owned(), admin.to_string()])
+            .arg("--kubeconfig")
+            .arg(&kubeconfig)
+            .arg("--snapshot")
+            .arg(folder.join("snapshot"))
+            .stdin(Stdio::null())
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let program = Self { child, edge, admin };
+        let end = Instant::now() + HANGS;
+        while TcpStream::connect(admin).is_err() || TcpStream::connect(edge).is_err() {
+            assert!(Instant::now() < end, "{}", std::fs::read_to_string(folder.join("log")).unwrap());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        program
+    }
+}
+
+fn ask(address: SocketAddr, host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(HANGS)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// A base whose pods have not come yet: a host that is held, and a version that is known.
+fn known() -> Vec<u8> {
+    let meta = json!({"namespace": "n", "name": "shop"});
+    let objects = [
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {
+            "selector": {"matchLabels": {"app": "shop"}}, "template": {"metadata": {"labels": {"app": "shop"}}}}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": meta,
+            "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80}]}}),
+        json!({"apiVersion": "kyaninus.com/v1", "kind": "Router", "metadata": meta,
+            "spec": {"base": "shop", "hosts": ["shop.test"]}}),
+    ];
+    let mut inventory = Inventory::default();
+    inventory.update(objects.map(|value| Edit::Apply(Box::new(Object::read(value).unwrap().unwrap()))));
+    snapshot::encode(&inventory, "2026-11-23T16:00:00Z".parse::<Timestamp>().unwrap())
+}
+
+#[test]
+fn what_was_last_known_is_served_and_said_to_be_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("snapshot"), known()).unwrap();
+    let program = Program::run(folder.path());
+    let end = Instant::now() + HANGS;
+    let answer = loop {
+        let answer = ask(program.edge, "shop.test", "/");
+        if answer.starts_with("HTTP/1.1 503") || Instant::now() > end {
+            break answer;
+        }
+    };
+    assert!(answer.contains("x-synkronic-version: base"), "{answer}");
+    let ready = ask(program.admin, "x", "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+    assert!(ready.contains("stale: what is served was known at 2026-11-23T16:00:00Z"), "{ready}");
+    assert!(ready.contains("the list of Routers"), "{ready}");
+    assert_eq!(
+        std::fs::read(folder.path().join("snapshot")).unwrap(),
+        known(),
+        "what is stale is not written anew"
+    );
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_a_sentence_and_the_start_goes_on() {
+    let good = known();
+    let mut damaged = good.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let cases: [(&str, Option<Vec<u8>>, &str); 5] = [
+        ("missing", None, "there is no snapshot yet"),
+        ("damaged", Some(damaged), "its checksum does not match"),
+        ("cut off", Some(good[..good.len() - 10].to_vec()), "it is cut off"),
+        (
+            "of another version",
+            Some(b"{\"synkronic\":\"snapshot\",\"format\":99}\n".to_vec()),
+            "it has format 99",
+        ),
+        ("foreign", Some(b"apiVersion: v1\nkind: Secret\n".to_vec()), "it is no snapshot of Synkronic"),
+    ];
+    for (name, bytes, sentence) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(bytes) = bytes {
+            std::fs::write(folder.path().join("snapshot"), bytes).unwrap();
+        }
+        let program = Program::run(folder.path());
+        assert!(ask(program.edge, "shop.test", "/").starts_with("HTTP/1.1 404"), "{name}");
+        let ready = ask(program.admin, "x", "/readyz");
+        assert!(
+            ready.starts_with("HTTP/1.1 503") && ready.contains("the list of Routers"),
+            "{name}: {ready}"
+        );
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert!(log.contains(sentence), "{name}: {log}");
+    }
+}
