@@ -69,7 +69,9 @@ impl AsyncRead for ClientIo {
         let this = &mut *self;
         let before = buffer.filled().len();
         if this.lead.is_empty() {
-            ready!(Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buffer))?;
+            let read = ready!(Pin::new(&mut *this.stream.borrow_mut()).poll_read(cx, buffer));
+            // Reset or closed: either way the client is gone.
+            read.inspect_err(|_| this.watch.received(0, this.head))?;
         } else {
             let count = this.lead.len().min(buffer.remaining());
             buffer.put_slice(this.lead.get(..count).unwrap_or_default());

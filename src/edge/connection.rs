@@ -39,7 +39,8 @@ enum End {
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(guest: Guest, mut stream: TcpStream) {
-    let mut lead = Bytes::new();
+    let (mut lead, worker) = (Bytes::new(), Rc::clone(&guest.worker));
+    let limits = worker.limits();
     loop {
         match converse(&guest, stream, lead).await {
             End::Rest(back, early) => (stream, lead) = (back, early),
@@ -50,9 +51,10 @@ pub(crate) async fn serve(guest: Guest, mut stream: TcpStream) {
                 if partly {
                     say_late(&guest, &stream);
                 }
-                return linger(&guest, stream).await;
+                // Whoever was too slow for a head gets no further time by going on as before.
+                return linger(&guest, stream, limits.linger).await;
             }
-            End::Done(stream) => return linger(&guest, stream).await,
+            End::Done(stream) => return linger(&guest, stream, limits.linger_whole).await,
             End::Gone => return,
         }
         if lead.is_empty() {

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -66,11 +67,15 @@ pub(crate) fn say_late(guest: &Guest, stream: &TcpStream) {
 }
 
 /// Ends our side, and reads on for a moment: bytes that lie unread when a socket closes make the kernel
-/// reset the connection, and the reset may overtake our last answer (RFC 9112 9.6).
-pub(crate) async fn linger(guest: &Guest, mut stream: TcpStream) {
+/// reset the connection, and the reset may overtake our last answer (RFC 9112 9.6). `whole`: how long at most, for
+/// a client that goes on sending.
+pub(crate) async fn linger(guest: &Guest, mut stream: TcpStream, whole: Duration) {
     let (worker, watch) = (&guest.worker, &guest.watch);
     watch.enter(Phase::Linger, worker.limits().linger);
-    let end = worker.now().saturating_add(millis(worker.limits().linger_whole));
+    let limits = worker.limits();
+    let owed = millis(limits.linger).saturating_mul(u64::from(limits.progress_rate)) / 1000;
+    let mut came = 0_u64;
+    let end = worker.now().saturating_add(millis(whole));
     if poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await.is_err() {
         return;
     }
@@ -85,8 +90,15 @@ pub(crate) async fn linger(guest: &Guest, mut stream: TcpStream) {
             }
             let read = worker.buffers.with_scratch(|scratch| stream.try_read(scratch));
             match read {
-                // A client that still sends has perhaps not looked for its answer yet.
-                Ok(1..) if worker.now() < end => watch.touch(),
+                // A client that still sends has perhaps not looked for its answer yet; one that sends a byte now
+                // and then is not waited for.
+                Ok(count @ 1..) if worker.now() < end => {
+                    came = came.saturating_add(count as u64);
+                    if came >= owed {
+                        came = 0;
+                        watch.touch();
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(1..) | Ok(0) | Err(_) => return Poll::Ready(()),
             }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use synkronic::edge::{Config, Limits};
 
-use super::rig::{Client, Rig, Upstream, endpoint, get, route, until};
+use super::rig::{Client, Over, Rig, Upstream, endpoint, get, route, until};
 
 const MANY: usize = 1000;
 
@@ -60,10 +60,10 @@ fn good_beside(rig: &Rig, flood: impl FnOnce()) -> usize {
                 }
             });
         }
+        let _over = Over(&over);
         flood();
         let so_far = answered.load(Ordering::SeqCst);
         until("good traffic stands still", || answered.load(Ordering::SeqCst) >= so_far + 50);
-        over.store(true, Ordering::SeqCst);
     });
     answered.into_inner()
 }

@@ -99,6 +99,15 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Says that something is over when it is dropped, so that a test that stops half way ends its threads, too.
+pub struct Over<'a>(pub &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// A raw client.
 pub struct Client {
     pub stream: TcpStream,

@@ -14,7 +14,7 @@ use synkronic::edge::{Bound, Config, Edge, Limits};
 use synkronic::meter::Meter;
 use synkronic::routes::{Endpoint, Table};
 
-use super::rig::{Client, Request, Rig, Upstream, Visit, endpoint, route, until};
+use super::rig::{Client, Over, Request, Rig, Upstream, Visit, endpoint, route, until};
 
 /// A balancer of connections, as a Service is one: who is connected stays, who comes goes to one that is ready.
 #[derive(Clone)]
@@ -227,8 +227,8 @@ fn under_load(address: SocketAddr, work: impl FnOnce(&Done)) -> Done {
         for _ in 0..3 {
             scope.spawn(move || chatting(address, done));
         }
+        let _over = Over(&done.over);
         work(done);
-        done.over.store(true, Ordering::SeqCst);
     });
     done
 }
