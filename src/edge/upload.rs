@@ -75,7 +75,8 @@ impl Upload {
             // The body before the head: where its first piece has come along, both go in one write.
             if self.is_written() && !self.ended {
                 match self.poll_next(cx, watch)? {
-                    Poll::Ready(()) => watch.owes_nothing(),
+                    // Its time goes on: a body that comes byte by byte would else begin anew with each.
+                    Poll::Ready(()) => {}
                     Poll::Pending if head.is_empty() => {
                         watch.owes_body(self.known_length);
                         return Poll::Pending;

@@ -81,6 +81,10 @@ fn slow_heads_bodies_and_readers_end_and_harm_nobody() {
         head: Duration::from_secs(1),
         progress_grace: Duration::from_secs(1),
         progress_rate: 1 << 16,
+        // On a machine that is busy with this very test some upstream connections take their time, and whoever got
+        // a page instead of an answer is idle then.
+        connect: Duration::from_secs(15),
+        idle: Duration::from_secs(5),
         ..Limits::default()
     };
     type Greeting = (&'static str, Vec<u8>, &'static [u8]);
@@ -90,9 +94,11 @@ fn slow_heads_bodies_and_readers_end_and_harm_nobody() {
         ("readers", get("/large").into_bytes(), b""),
     ];
     for (name, greeting, morsel) in kinds {
+        // Each reader has a thread and megabytes upstream.
+        let many = if name == "readers" { MANY / 4 } else { MANY };
         let (upstream, rig) = rig(limits.clone());
         let answered = good_beside(&rig, || {
-            let mut slow: Vec<Client> = (0..MANY)
+            let mut slow: Vec<Client> = (0..many)
                 .map(|_| {
                     let mut client = rig.client();
                     if name == "readers" {
@@ -114,7 +120,7 @@ fn slow_heads_bodies_and_readers_end_and_harm_nobody() {
                 rig.metric("synkronic_edge_connections") < 10.0
             });
         });
-        println!("{MANY} slow {name}: ended; {answered} good requests beside them, none failed");
+        println!("{many} slow {name}: ended; {answered} good requests beside them, none failed");
         // With them went what they held upstream.
         let gauge = r#"synkronic_edge_requests_in_flight{router="shop/shop",version="base"}"#;
         rig.await_metric(gauge, |count| count == 0.0);
