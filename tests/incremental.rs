@@ -184,14 +184,16 @@ fn slice() -> impl Strategy<Value = Value> {
         json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
             "metadata": {"name": service, "namespace": "n", "labels": {"kubernetes.io/service-name": service}},
             "ports": [{"name": "", "port": 80}],
-            "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}]})
+            "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": ready},
+                "targetRef": {"kind": "Pod", "name": "x", "uid": "x"}}]})
     })
 }
 
 fn pod() -> impl Strategy<Value = Value> {
     (select(vec!["x", "y"]), select(VERSIONS.to_vec()), 0..3).prop_map(|(name, version, exit)| {
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "n",
-            "labels": {"kyaninus.com/dpv": names::dpv_label(version)}},
+        let deleted = (exit == 2).then_some("2026-03-01T00:00:00Z");
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "n", "uid": name,
+            "labels": {"kyaninus.com/dpv": names::dpv_label(version)}, "deletionTimestamp": deleted},
             "status": {"containerStatuses": [{"name": "web", "image": "a", "imageID": "", "ready": false,
                 "restartCount": exit, "state": {"terminated": {"exitCode": exit}}}]}})
     })

@@ -61,6 +61,9 @@ pub fn affected(inventory: &Inventory, changes: &Changes) -> Affected {
             | Kind::Secret => {}
         }
     }
+    // A version waits until no endpoint is an old pod's.
+    let owner = |service: &Key| inventory.services.get(service)?.meta.version();
+    dpvs.extend(changes.services.iter().filter_map(owner));
     routers.extend(changes.services.iter().flat_map(through));
     routers.extend(changes.bases.iter().flat_map(of_base));
     for namespace in &changes.selections {

@@ -55,18 +55,23 @@ fn container_trouble(container: &ContainerStatus) -> Option<(u8, Verdict)> {
     if container.ready || (waits_for != "CrashLoopBackOff" && ended.exit_code == 0) {
         return None;
     }
+    let words = match ended.message.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
+        Some(words) => format!(": {words:?}"),
+        None => {
+            let reason = ended.reason.as_deref().filter(|reason| *reason != "Error");
+            reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
+        }
+    };
+    let code = ended.exit_code;
+    // A container that is up again has ended as often as it was started again, another once more.
+    let is_up = container.state.as_ref().is_some_and(|state| state.running.is_some());
+    let ends = container.restart_count + i32::from(!is_up);
+    if ends < 2 {
+        return Some((3, Verdict::fails("Restarting", format!("{name} exited {code}, restarting{words}"))));
+    }
     let restarts = match container.restart_count {
         1 => "1 restart".to_owned(),
         count => format!("{count} restarts"),
     };
-    let mut message = format!("{name} exited {}, {restarts}", ended.exit_code);
-    match ended.message.as_deref().map(str::trim).filter(|words| !words.is_empty()) {
-        Some(words) => message.push_str(&format!(": {words:?}")),
-        None => {
-            if let Some(reason) = ended.reason.as_deref().filter(|reason| *reason != "Error") {
-                message.push_str(&format!(" ({reason})"));
-            }
-        }
-    }
-    Some((1, Verdict::fails("CrashLooping", message)))
+    Some((1, Verdict::fails("CrashLooping", format!("{name} exited {code}, {restarts}{words}"))))
 }

@@ -139,6 +139,67 @@ fn an_image_that_is_not_there() {
 }
 
 #[test]
+fn a_single_restart_is_no_loop() {
+    let exit = json!({"terminated": {"exitCode": 137}});
+    let mut web = json!({"name": "web", "image": "a", "imageID": "", "ready": false, "restartCount": 0,
+        "state": exit, "lastState": {}});
+    let status_with = |web: &Value| {
+        let mut inventory = shop(json!({}), json!({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 1}));
+        apply(&mut inventory, [pod(web.clone())]);
+        status(&inventory, &planned())
+    };
+    let once = |status: &DeploymentVersionStatus| {
+        assert_eq!(condition(status, "Ready"), ("False", "Restarting", "web exited 137, restarting"));
+        assert_eq!(condition(status, "Reconciling").0, "True");
+    };
+    once(&status_with(&web));
+    web["restartCount"] = json!(1);
+    web["lastState"] = web["state"].take();
+    web["state"] = json!({"running": {}});
+    once(&status_with(&web));
+    web["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    assert_eq!(condition(&status_with(&web), "Ready").2, "web exited 137, 1 restart");
+    assert_eq!(condition(&status_with(&web), "Stalled").1, "CrashLooping");
+}
+
+#[test]
+fn ready_only_once_every_serving_pod_is_of_the_newest_template() {
+    let ready = |clone_status: Value| {
+        let status = status(&shop(json!({}), clone_status), &planned());
+        let (held, reason, _) = condition(&status, "Ready");
+        (held.to_owned(), reason.to_owned())
+    };
+    let rolling = ("False".to_owned(), "RollingOut".to_owned());
+    // A new pod is not ready yet, an old one still serves, and the new ones are fewer than wanted.
+    assert_eq!(ready(json!({"replicas": 3, "updatedReplicas": 1, "readyReplicas": 2})), rolling);
+    assert_eq!(ready(json!({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 3})), rolling);
+    assert_eq!(ready(json!({"replicas": 1, "updatedReplicas": 1, "readyReplicas": 2})), rolling);
+    assert_eq!(ready(up()), ("True".to_owned(), "Ready".to_owned()));
+    let stuck = json!({"replicas": 3, "updatedReplicas": 1, "readyReplicas": 2, "conditions": [
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]});
+    assert_eq!(ready(stuck), ("False".to_owned(), "ProgressDeadlineExceeded".to_owned()));
+}
+
+#[test]
+fn a_pod_that_is_leaving_and_still_gets_requests_keeps_it_from_being_ready() {
+    let mut inventory = shop(json!({}), up());
+    let mut old = pod(json!({"name": "web", "image": "a", "imageID": "", "ready": true, "restartCount": 0}));
+    old["metadata"]["uid"] = json!("old");
+    old["metadata"]["deletionTimestamp"] = json!("2026-06-01T11:59:59Z");
+    let slice = |conditions: Value| {
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"name": "s", "namespace": "n", "labels": {"kubernetes.io/service-name": "shop-version-2"}},
+            "ports": [{"name": "", "port": 80}], "endpoints": [{"addresses": ["10.0.0.1"],
+                "conditions": conditions, "targetRef": {"kind": "Pod", "name": "p", "uid": "old"}}]})
+    };
+    apply(&mut inventory, [old, slice(json!({"ready": true}))]);
+    assert_eq!(condition(&status(&inventory, &planned()), "Ready").1, "RollingOut");
+    let leaving = slice(json!({"ready": false, "serving": true, "terminating": true}));
+    apply(&mut inventory, [leaving]);
+    assert_eq!(condition(&status(&inventory, &planned()), "Ready").0, "True");
+}
+
+#[test]
 fn what_is_not_written_yet_keeps_it_from_being_ready() {
     let inventory = shop(json!({}), up());
     let mut reports = planned();

@@ -1,5 +1,7 @@
 //! Where one DeploymentVersion stands.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{DeploymentFacts, VersionFacts};
 use crate::inventory::report::{CloneReport, Pending};
 use crate::inventory::versions::{Resolution, Resolved};
-use crate::inventory::{Finding, Inventory, Settings};
+use crate::inventory::{Finding, Inventory, Key, Settings};
 
 /// The status of one DeploymentVersion.
 pub(super) fn status(
@@ -28,7 +30,10 @@ pub(super) fn status(
         .or_else(|| resolved.map(|resolved| &*resolved.deployment))
         .and_then(|name| inventory.deployments.get(&dpv.meta.key.sibling(name)))
         .filter(|deployment| deployment.is_clone());
-    let counts = clone.map(Counts::of);
+    let mut counts = clone.map(Counts::of);
+    if let Some(counts) = &mut counts {
+        counts.newest &= !old_endpoints(inventory, &dpv.meta.key, report);
+    }
     let urls = resolved.map_or_else(Vec::new, |it| inventory.urls_of(&it.base, &it.version, settings));
 
     let own_pods: Vec<_> = inventory.pods_of(&dpv.meta.key).filter(|pod| !pod.meta.deleting).collect();
@@ -137,7 +142,7 @@ fn in_field(finding: &Finding) -> String {
 struct Counts {
     wanted: i32,
     ready: i32,
-    /// Whether every pod is of the newest template, and the newest spec was seen.
+    /// Whether the newest spec was seen, and as many pods as are wanted, and no others, are of its template.
     newest: bool,
 }
 
@@ -147,15 +152,36 @@ impl Counts {
             deployment.object.pointer(pointer).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok())
         };
         let wanted = number("/spec/replicas").unwrap_or(1);
+        // Pods whose deletion has begun are in none of these; see `old_endpoints` for them.
         let total = number("/status/replicas").unwrap_or(0);
         let updated = number("/status/updatedReplicas").unwrap_or(0);
         let observed = number("/status/observedGeneration").map(i64::from);
+        let seen = deployment.meta.generation.is_none_or(|now| observed >= Some(now));
         Self {
             wanted,
             ready: number("/status/readyReplicas").unwrap_or(0),
-            newest: total == updated && deployment.meta.generation.is_none_or(|now| observed >= Some(now)),
+            newest: seen && total == updated && updated >= wanted,
         }
     }
+}
+
+/// Whether new requests may still reach a pod that is on its way out: the Deployment counts it no longer as soon
+/// as its deletion begins, its endpoint goes a little later. Where no pods are known, nothing is said.
+fn old_endpoints(inventory: &Inventory, dpv: &Key, report: Option<&CloneReport>) -> bool {
+    let leaving: BTreeSet<&str> = inventory
+        .pods_of(dpv)
+        .filter(|pod| pod.meta.deleting)
+        .filter_map(|pod| pod.meta.uid.as_deref())
+        .collect();
+    if leaving.is_empty() {
+        return false;
+    }
+    let services = report.into_iter().flat_map(|report| &report.services);
+    let slices =
+        services.flat_map(|name| inventory.slices_of(&dpv.sibling(name.as_str())).collect::<Vec<_>>());
+    let endpoints = slices.into_iter().flat_map(|slice| &slice.endpoints);
+    let mut open = endpoints.filter(|endpoint| endpoint.ready && !endpoint.terminating);
+    open.any(|endpoint| endpoint.pod_uid.as_deref().is_some_and(|uid| leaving.contains(uid)))
 }
 
 fn available(
@@ -183,21 +209,31 @@ fn available(
         return refusal;
     }
     let newest = if counts.newest { "" } else { ", older ones are being replaced" };
-    Verdict::fails("RollingOut", format!("{} of {} pods are ready{newest}", counts.ready, counts.wanted))
+    let message = format!("{} of {} pods are ready{newest}", counts.ready, counts.wanted);
+    let reason = if is_given_up(clone) { "ProgressDeadlineExceeded" } else { "RollingOut" };
+    Verdict::fails(reason, message)
+}
+
+/// A condition of a Deployment: what it says in some of its fields.
+fn condition_of<'c>(clone: &'c DeploymentFacts, type_: &str, status: &str) -> Option<&'c Value> {
+    let conditions = clone.object.pointer("/status/conditions")?.as_array()?;
+    let is = |condition: &Value, field: &str, text: &str| condition.get(field).is_some_and(|it| it == text);
+    conditions.iter().find(|condition| is(condition, "type", type_) && is(condition, "status", status))
 }
 
 /// Pods that could not even be made, as the Deployment's own conditions tell.
 fn replica_failure(clone: &DeploymentFacts) -> Option<Verdict> {
-    let conditions = clone.object.pointer("/status/conditions")?.as_array()?;
-    let text = |condition: &Value, field: &str| {
-        condition.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    let failed = conditions.iter().find(|condition| {
-        text(condition, "type") == "ReplicaFailure" && text(condition, "status") == "True"
-    })?;
-    let message = text(failed, "message");
+    let failed = condition_of(clone, "ReplicaFailure", "True")?;
+    let message = failed.get("message").and_then(Value::as_str).unwrap_or_default();
     let reason = if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
     Some(Verdict::fails(reason, format!("pods cannot be created: {message}")))
+}
+
+/// Whether the Deployment's controller calls the roll-out failed (`spec.progressDeadlineSeconds`). It goes on
+/// trying, but who waits for it should not.
+fn is_given_up(clone: &DeploymentFacts) -> bool {
+    let failed = condition_of(clone, "Progressing", "False");
+    failed.and_then(|it| it.get("reason")).is_some_and(|reason| reason == "ProgressDeadlineExceeded")
 }
 
 fn routed(resolved: Option<&Resolved>, urls: &[String]) -> Verdict {
@@ -245,8 +281,8 @@ fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict, pending: Optio
 fn progress(summary: &Verdict) -> Option<(&'static str, Verdict)> {
     match summary.reason.as_str() {
         "Ready" | "Suspended" | "ScaledToZero" => None,
-        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Unschedulable" | "BaseMissing"
-        | "Applying" | "WaitingForTurn" | "WriteFailed" => {
+        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Restarting" | "Unschedulable"
+        | "BaseMissing" | "Applying" | "WaitingForTurn" | "WriteFailed" => {
             Some(("Reconciling", Verdict::holds(&summary.reason, summary.message.clone())))
         }
         _ => Some(("Stalled", Verdict::holds(&summary.reason, summary.message.clone()))),

@@ -95,9 +95,16 @@ fn put(mut object: Value, world: &mut World, now: Timestamp, edits: &mut Vec<Edi
 
 impl Record {
     fn trouble(&self) -> Option<String> {
-        let ended = |exit: &Exit| match exit.message.is_empty() {
-            true => format!("exited {}, {} restarts", exit.code, self.restarts),
-            false => format!("exited {}, {} restarts: {:?}", exit.code, self.restarts, exit.message),
+        let ended = |exit: &Exit| {
+            // Once is no loop.
+            let is_up = !matches!(self.state, State::Living(Phase::Down(_)));
+            let restarts = match self.restarts + u32::from(!is_up) {
+                0 | 1 => "restarting".to_owned(),
+                _ if self.restarts == 1 => "1 restart".to_owned(),
+                _ => format!("{} restarts", self.restarts),
+            };
+            let words = if exit.message.is_empty() { String::new() } else { format!(": {:?}", exit.message) };
+            format!("exited {}, {restarts}{words}", exit.code)
         };
         match (&self.state, &self.last) {
             (State::Blocked(message), _) => Some(message.clone()),
