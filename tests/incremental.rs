@@ -253,7 +253,7 @@ impl World {
                 let dpv = Key::new("n", VERSIONS[version]);
                 let planned = self.planner.planned().get(&dpv).cloned();
                 let objects = planned.iter().flat_map(|planned| &planned.objects);
-                let objects: Vec<Value> = objects.map(|desired| (*desired.object).clone()).collect();
+                let objects: Vec<Value> = objects.map(|desired| desired.object.value()).collect();
                 objects
                     .into_iter()
                     .map(|mut value| {

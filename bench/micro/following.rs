@@ -38,7 +38,7 @@ fn main() {
         .planner
         .planned()
         .values()
-        .flat_map(|planned| planned.objects.iter().map(|desired| live((*desired.object).clone())))
+        .flat_map(|planned| planned.objects.iter().map(|desired| live(desired.object.value())))
         .collect();
     let (took, ()) = timed(|| {
         world.take(clones);
@@ -58,7 +58,7 @@ fn main() {
     println!("\n  inventory       plan   standing   changed versions + Routers, by what changed");
     let clone_of = |world: &World, n: usize| {
         let planned = &world.planner.planned()[&Key::new("shop", format!("shop-version-{n}"))];
-        live((*planned.objects.last().unwrap().object).clone())
+        live(planned.objects.last().unwrap().object.value())
     };
     world.measure("one pod", |_, turn| vec![pod(turn, 0, turn + 1)]);
     world.measure("one version's endpoints", |_, turn| vec![slice(turn, turn + 1)]);

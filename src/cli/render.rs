@@ -99,7 +99,8 @@ fn render(reading: Reading, settings: &Settings) -> anyhow::Result<Rendered> {
         let line = "no DeploymentVersion is in these manifests: nothing to render".to_owned();
         table.remarks.insert(("".into(), 0, line));
     }
-    let yaml = manifests::stream(plan.objects.iter().map(|desired| &*desired.object))?;
+    let objects: Vec<serde_json::Value> = plan.objects.iter().map(|desired| desired.object.value()).collect();
+    let yaml = manifests::stream(objects.iter())?;
     Ok(Rendered { yaml, remarks: table.remarks, refused: table.refused })
 }
 

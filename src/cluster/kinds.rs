@@ -5,14 +5,13 @@
 //! are made from.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
 use super::edges::Report;
 use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{Meta, Owner};
-use crate::inventory::{Key, Kind, Object};
+use crate::inventory::{Document, Key, Kind, Object};
 
 /// What this process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,16 +224,13 @@ fn strip(kind: Kind, value: &mut Value) {
     }
 }
 
-/// No JSON: what objects keep of it where nobody makes clones from them.
-static NOTHING: LazyLock<Arc<Value>> = LazyLock::new(Arc::default);
-
 /// Leaves out what only a controller reads.
 fn lighten(object: &mut Object) {
     match object {
         Object::Deployment(it) => {
             lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
-            it.selector = Default::default();
-            it.object = NOTHING.clone();
+            (it.selector, it.state, it.image) = Default::default();
+            it.object = Document::default();
         }
         Object::Service(it) => {
             if it.is_clone() {
@@ -242,7 +238,7 @@ fn lighten(object: &mut Object) {
             }
             lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
             it.ports.shrink_to_fit();
-            it.object = NOTHING.clone();
+            it.object = Document::default();
         }
         Object::EndpointSlice(it) => {
             lighten_meta(&mut it.meta, &[]);

@@ -55,6 +55,7 @@ fn a_controller_keeps_what_clones_are_made_from() {
     else {
         panic!("no Deployment")
     };
+    let object = object.value();
     assert_eq!(
         (object["kind"].as_str(), object["apiVersion"].as_str()),
         (Some("Deployment"), Some("apps/v1"))
@@ -77,7 +78,7 @@ fn an_edge_keeps_what_routing_needs() {
     else {
         panic!("no Service")
     };
-    assert!(json.is_null() && selector.is_none());
+    assert!(json.value().is_null() && selector.is_none());
     assert_eq!((ports.len(), meta.labels.len(), meta.annotations.len()), (1, 1, 0));
     assert_eq!((meta.uid, meta.resource_version), (None, None));
     // It is still known for a clone; and the base's Service still selects.

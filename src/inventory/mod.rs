@@ -9,6 +9,7 @@
 pub mod active;
 mod changes;
 pub mod claims;
+mod document;
 pub mod endpoints;
 pub mod finding;
 pub mod key;
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use changes::Changes;
+pub use document::Document;
 pub use finding::{Finding, Severity};
 pub use key::{Key, Kind, ObjectReference};
 pub use object::Object;

@@ -1,7 +1,8 @@
 //! Objects as the rooms need them: parsed once when they come in.
 //!
-//! Deployments and Services keep their whole JSON besides, so that a clone loses no field that this build
-//! does not know.
+//! Deployments, Services, policies and budgets keep their whole JSON besides, so that a clone loses no field
+//! that this build does not know; as text, for there may be thousands. Of a pod only what may be wrong with it
+//! is kept.
 
 mod facts;
 mod read;
@@ -14,8 +15,9 @@ use super::selector::Labels;
 use crate::api::names;
 
 pub use facts::{
-    AutoscalerFacts, ConfigFacts, DeploymentFacts, DisruptionFacts, NetworkPolicyFacts, PodFacts,
-    RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts, SlicePort, VersionFacts,
+    AutoscalerFacts, ConfigFacts, ContainerTrouble, DeploymentFacts, DeploymentState, DisruptionFacts, Ended,
+    NetworkPolicyFacts, PodFacts, RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts,
+    SlicePort, VersionFacts,
 };
 pub use read::{Object, ObjectError};
 

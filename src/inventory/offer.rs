@@ -113,6 +113,31 @@ impl RouterFacts {
     }
 }
 
+/// What the addresses of versions through one Router are made of.
+#[derive(Debug)]
+pub struct Addresses<'r> {
+    held: Vec<Host>,
+    pattern: Option<SubdomainPattern>,
+    path: Option<&'r str>,
+}
+
+impl Addresses<'_> {
+    /// The addresses of a version on offer, its own hosts first, then by path.
+    #[must_use]
+    pub fn urls(&self, id: &VersionId, settings: &Settings) -> Vec<String> {
+        let own = self.held.iter().filter_map(|host| self.pattern.as_ref()?.host(id, host));
+        let mut urls: Vec<String> = own.map(|host| settings.url(host.as_str())).collect();
+        if let Some(path) = self.path.filter(|_| !id.is_base()) {
+            let path = path.replace("{version}", id.as_str());
+            let plain = self.held.iter().filter(|host| host.wildcard_suffix().is_none());
+            urls.extend(
+                plain.map(|host| format!("{}{}/", settings.url(host.as_str()).trim_end_matches('/'), path)),
+            );
+        }
+        urls
+    }
+}
+
 impl Inventory {
     /// The versions on offer by a Router, in order of their ids.
     pub fn offered<'i>(&'i self, router: &'i RouterFacts) -> impl Iterator<Item = &'i Version> {
@@ -126,22 +151,17 @@ impl Inventory {
     /// The addresses of a version through one Router, its own host first, then by path.
     #[must_use]
     pub fn urls_through(&self, router: &RouterFacts, id: &VersionId, settings: &Settings) -> Vec<String> {
-        if !router.offers(id) {
-            return Vec::new();
+        if router.offers(id) { self.addresses_through(router).urls(id, settings) } else { Vec::new() }
+    }
+
+    /// What the addresses of all versions through one Router are made of.
+    #[must_use]
+    pub fn addresses_through<'r>(&self, router: &'r RouterFacts) -> Addresses<'r> {
+        Addresses {
+            held: router.hosts().into_iter().filter(|host| self.holds(router, host)).collect(),
+            pattern: router.subdomain_pattern(),
+            path: router.spec.path.as_deref(),
         }
-        let held: Vec<Host> = router.hosts().into_iter().filter(|host| self.holds(router, host)).collect();
-        let own = router.subdomain_pattern().into_iter().flat_map(|pattern| {
-            held.iter().filter_map(move |host| pattern.host(id, host)).collect::<Vec<_>>()
-        });
-        let mut urls: Vec<String> = own.map(|host| settings.url(host.as_str())).collect();
-        if let Some(path) = router.spec.path.as_deref().filter(|_| !id.is_base()) {
-            let path = path.replace("{version}", id.as_str());
-            let plain = held.iter().filter(|host| host.wildcard_suffix().is_none());
-            urls.extend(
-                plain.map(|host| format!("{}{}/", settings.url(host.as_str()).trim_end_matches('/'), path)),
-            );
-        }
-        urls
     }
 
     /// The addresses of a version through every Router of its base, the Routers in order of their keys.

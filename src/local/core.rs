@@ -255,7 +255,7 @@ impl Core {
         let mut taken = Vec::new();
         let mut there = BTreeSet::new();
         for desired in &planned.objects {
-            match self.world.put((*desired.object).clone(), Origin::Clone, now) {
+            match self.world.put(desired.object.value(), Origin::Clone, now) {
                 Ok(Put::Changed(edit)) => edits.push(edit),
                 Ok(Put::Same | Put::Foreign) => {}
                 Ok(Put::Taken(_)) => taken.push(format!(

@@ -49,7 +49,8 @@ pub fn defaults(inventory: &Inventory, is_default: impl Fn(Kind, &Key) -> bool) 
 /// A Service in front of a base that has none: port 80, to what `PORT` names.
 fn default_service(base: &DeploymentFacts) -> Value {
     let key = &base.meta.key;
-    let target = base.object.pointer("/spec/template/spec/containers/0/ports/0/containerPort");
+    let spec = base.spec();
+    let target = spec.pointer("/template/spec/containers/0/ports/0/containerPort");
     json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"name": &*key.name, "namespace": &*key.namespace},

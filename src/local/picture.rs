@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::manifests::Remark;
 use crate::api::{Rule, RuleMatch, ValueMatch, VersionId};
 use crate::inventory::object::RouterFacts;
@@ -216,16 +214,16 @@ fn with_count(word: &str, scene: &Scene<'_>, deployment: &Key) -> String {
 /// refused, the clone as it was before.
 fn old_serves(scene: &Scene<'_>, deployment: &Key, refused: bool) -> &'static str {
     let Some(found) = scene.inventory.deployments.get(deployment) else { return "" };
-    let number =
-        |name: &str| found.object.pointer(&format!("/status/{name}")).and_then(Value::as_u64).unwrap_or(0);
-    let older = number("replicas") > number("updatedReplicas");
-    if number("readyReplicas") > 0 && (older || refused) { " (old serves)" } else { "" }
+    let state = &found.state;
+    if state.ready > 0 && (state.total > state.updated || refused) { " (old serves)" } else { "" }
 }
 
-fn counts(scene: &Scene<'_>, deployment: &Key) -> (u64, u64) {
-    let Some(found) = scene.inventory.deployments.get(deployment) else { return (0, 0) };
-    let number = |pointer: &str| found.object.pointer(pointer).and_then(Value::as_u64);
-    (number("/status/readyReplicas").unwrap_or(0), number("/spec/replicas").unwrap_or(1))
+fn counts(scene: &Scene<'_>, deployment: &Key) -> (i32, i32) {
+    scene
+        .inventory
+        .deployments
+        .get(deployment)
+        .map_or((0, 0), |found| (found.state.ready, found.state.wanted))
 }
 
 /// The first version's address by path, where some Router here answers at `localhost`.

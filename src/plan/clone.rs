@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::confine::Confinement;
 use super::follow::{Stages, follow};
 use super::labels::Catcher;
 use super::merge::{Fault, Overlay, RemovePath, Root, remove};
-use super::{confine, json as steps, pods, rights, selection, service, strip};
+use super::{json as steps, pods, rights, selection, service, strip};
 use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
 use crate::inventory::selector::Labels;
@@ -40,8 +41,12 @@ pub(super) struct Around<'i> {
 
 /// What all versions of a base are made from.
 struct Ground {
-    /// The base's spec, before any overlay.
+    /// The base's spec as it is.
+    base: Value,
+    /// The same before any overlay.
     spec: Value,
+    /// What confines its pods, or admits them.
+    confinement: Confinement,
     /// The Services that select its pods.
     services: Vec<Arc<ServiceFacts>>,
 }
@@ -56,7 +61,13 @@ impl<'i> Around<'i> {
         let find = || {
             let services = inventory.services_of(base);
             let services = services.filter_map(|service| inventory.services.shared(&service.meta.key));
-            Arc::new(Ground { spec: strip::deployment_spec(base.spec()), services: services.collect() })
+            let spec = base.spec();
+            Arc::new(Ground {
+                spec: strip::deployment_spec(spec.clone()),
+                base: spec,
+                confinement: Confinement::of(inventory, base),
+                services: services.collect(),
+            })
         };
         self.grounds.entry(base.meta.key.clone()).or_insert_with(find).clone()
     }
@@ -66,6 +77,8 @@ impl<'i> Around<'i> {
 pub(super) struct Subject<'i> {
     pub dpv: &'i VersionFacts,
     pub base: &'i DeploymentFacts,
+    /// The base's spec.
+    pub spec: &'i Value,
     pub resolved: &'i Resolved,
     /// The value of `kyaninus.com/dpv`.
     pub hash: String,
@@ -137,7 +150,7 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     };
     let ground = around.ground(base);
     let hash = names::dpv_label(&dpv.meta.key.name);
-    let subject = Subject { dpv, base, resolved, hash };
+    let subject = Subject { dpv, base, spec: &ground.base, resolved, hash };
     let mut warnings = Vec::new();
     let overlays = Overlays::read(&subject)?;
     let mut spec = overlays.deployment(&subject, ground.spec.clone(), &mut warnings)?;
@@ -153,7 +166,7 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     if let Some(build) = dpv.meta.annotations.get(api_names::ANNOTATION_BUILD) {
         pods::annotate(&mut spec, api_names::ANNOTATION_BUILD, build);
     }
-    pods::renew_pull_policy(&mut spec, base.spec(), overlays.deployment.as_ref());
+    pods::renew_pull_policy(&mut spec, subject.spec, overlays.deployment.as_ref());
     pods::equip(&mut spec, resolved.version.as_str(), url, overlays.deployment.as_ref());
     let replicas = spec.get("replicas").and_then(Value::as_i64).unwrap_or(1);
     set_replicas(&mut spec, dpv.spec.suspend);
@@ -171,7 +184,7 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     }
     services.sort_by(|a, b| a.1.cmp(&b.1));
     // No pod runs before what confines it is there.
-    let mut objects = confine::confine(inventory, &subject, &chosen.labels, replicas);
+    let mut objects = ground.confinement.of_version(&subject, &chosen.labels, replicas);
     objects.extend(services);
     objects.push((Kind::Deployment, resolved.deployment.to_string(), deployment(&subject, spec)));
     let named = |(kind, name, object): (Kind, String, Value)| {
@@ -310,7 +323,7 @@ impl Overlays {
 
 /// Refuses rights that the base doesn't have, and volumes that the base writes.
 fn check_rights(subject: &Subject<'_>, settings: &Settings, spec: &Value) -> Result<(), Vec<Finding>> {
-    let base = subject.base.spec();
+    let base = subject.spec;
     let mut findings: Vec<Finding> = rights::gains(base, spec, &settings.allowed_overlays)
         .into_iter()
         .map(|gain| {

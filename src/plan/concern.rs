@@ -14,6 +14,9 @@ use crate::inventory::object::VersionFacts;
 use crate::inventory::selector::{Labels, Selector};
 use crate::inventory::{Inventory, Key, Kind, ObjectReference, names};
 
+/// How many labels Synkronic adds to a version's pods.
+const OWN_LABELS: usize = 3;
+
 /// What a version was made from.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -28,6 +31,8 @@ pub(super) struct Made {
     pub changed: Box<[Relabelled]>,
     /// What catches the pods that run now.
     pub caught: Vec<ObjectReference>,
+    /// Their labels, where they are not as planned.
+    pub odd: Option<Labels>,
 }
 
 impl Made {
@@ -40,6 +45,7 @@ impl Made {
             asked: Arc::default(),
             changed: Box::default(),
             caught: Vec::new(),
+            odd: None,
         }
     }
 
@@ -51,10 +57,7 @@ impl Made {
     }
 
     /// Whether one of these concerns this version apart from its base.
-    pub fn is_concerned(&self, inventory: &Inventory, turns: &[Turn]) -> bool {
-        let key = &self.dpv.meta.key;
-        let running = inventory.deployments.get(&key.sibling(names::deployment(&key.name)));
-        let running = running.filter(|found| found.is_clone()).map(|found| &found.pod_labels);
+    pub fn is_concerned(&self, turns: &[Turn]) -> bool {
         turns.iter().any(|turn| {
             let named = turn.who.kind == Kind::Service
                 && self.dpv.spec.services.iter().flatten().any(|name| **name == *turn.who.key.name);
@@ -65,10 +68,21 @@ impl Made {
                     warned(selector)
                         || selector.matches_by(|key| self.asked_label(key))
                         || self.changed.iter().any(|it| selector.matches_by(|key| self.label_of(it, key)))
-                        // Nearly always the same as is planned; looked at all the same.
-                        || running.is_some_and(|labels| selector.matches(labels))
+                        || self.odd.as_ref().is_some_and(|labels| selector.matches(labels))
                 })
         })
+    }
+
+    /// Notes which labels the pods bear that run now, if some do.
+    pub fn note_running(&mut self, running: Option<&Labels>) {
+        self.odd = running.filter(|labels| !self.is_planned(labels)).cloned();
+    }
+
+    fn is_planned(&self, labels: &Labels) -> bool {
+        let Some(chosen) = self.changed.last() else { return false };
+        let gone = chosen.iter().filter(|(_, value)| value.is_none()).count();
+        labels.len() + gone == self.asked.len() + OWN_LABELS
+            && labels.iter().all(|(key, value)| self.label_of(chosen, key).as_deref() == Some(value))
     }
 
     fn asked_label(&self, key: &str) -> Option<Cow<'_, str>> {

@@ -8,12 +8,14 @@
 //! version's too and needs no copy. Policies of other namespaces are not looked at: nothing made there could
 //! belong to the version.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::clone::{Subject, add_metadata};
 use super::json::{list, list_mut};
 use crate::api::names as api_names;
-use crate::inventory::object::{DisruptionFacts, NetworkPolicyFacts};
+use crate::inventory::object::{DeploymentFacts, DisruptionFacts, NetworkPolicyFacts};
 use crate::inventory::selector::{Labels, Selector};
 use crate::inventory::{Inventory, Kind, names};
 
@@ -43,46 +45,69 @@ impl Pods<'_> {
     }
 }
 
-/// The copies and twins for a version: the policies, then the budgets, by name.
-pub(super) fn confine(
-    inventory: &Inventory,
-    subject: &Subject<'_>,
-    chosen: &Labels,
-    replicas: i64,
-) -> Vec<(Kind, String, Value)> {
-    let key = &subject.dpv.meta.key;
-    let pods = Pods {
-        namespace: &key.namespace,
-        of_base: &subject.base.pod_labels,
-        of_version: chosen,
-        hash: &subject.hash,
-    };
-    let version = &subject.resolved.version;
-    let mut policies = Vec::new();
-    for policy in inventory.own_policies(&key.namespace) {
-        let name = &policy.meta.key.name;
-        let made = [
-            (names::copy(name, version), copied_policy(policy, &pods)),
-            (names::peer(name, version), admitting_twin(policy, &pods)),
-        ];
-        policies.extend(made.into_iter().filter_map(|(name, spec)| {
-            let object = whole(subject, "networking.k8s.io/v1", Kind::NetworkPolicy, &name, spec?);
-            Some((Kind::NetworkPolicy, name, object))
-        }));
+/// What concerns a base's pods, read once for all its versions.
+pub(super) struct Confinement {
+    policies: Vec<(Arc<NetworkPolicyFacts>, Value)>,
+    budgets: Vec<(Arc<DisruptionFacts>, Value)>,
+}
+
+impl Confinement {
+    pub fn of(inventory: &Inventory, base: &DeploymentFacts) -> Self {
+        let namespace = &base.meta.key.namespace;
+        let policies = inventory.own_policies(namespace).filter_map(|policy| {
+            let spec = policy.object.field("spec");
+            let concerns = |selector: &Selector| selector.matches(&base.pod_labels);
+            let concerned = concerns(&policy.pod_selector) || peer_selectors(&spec).any(|it| concerns(&it));
+            Some((inventory.network_policies.shared(&policy.meta.key).filter(|_| concerned)?, spec))
+        });
+        let budgets = inventory.own_budgets(namespace).filter_map(|budget| {
+            let concerned = budget.selector.as_ref().is_some_and(|it| it.matches(&base.pod_labels));
+            let kept = inventory.disruption_budgets.shared(&budget.meta.key).filter(|_| concerned)?;
+            Some((kept, budget.object.field("spec")))
+        });
+        Self { policies: policies.collect(), budgets: budgets.collect() }
     }
-    let mut budgets = Vec::new();
-    for budget in inventory.own_budgets(&key.namespace) {
-        if let Some(spec) = copied_budget(budget, &pods, replicas) {
-            let name = names::copy(&budget.meta.key.name, version);
-            let object = whole(subject, "policy/v1", Kind::PodDisruptionBudget, &name, spec);
-            budgets.push((Kind::PodDisruptionBudget, name, object));
+
+    /// The copies and twins for a version: the policies, then the budgets, by name.
+    pub fn of_version(
+        &self,
+        subject: &Subject<'_>,
+        chosen: &Labels,
+        replicas: i64,
+    ) -> Vec<(Kind, String, Value)> {
+        let pods = Pods {
+            namespace: &subject.dpv.meta.key.namespace,
+            of_base: &subject.base.pod_labels,
+            of_version: chosen,
+            hash: &subject.hash,
+        };
+        let version = &subject.resolved.version;
+        let mut policies = Vec::new();
+        for (policy, spec) in &self.policies {
+            let name = &policy.meta.key.name;
+            let made = [
+                (names::copy(name, version), copied_policy(&policy.pod_selector, spec, &pods)),
+                (names::peer(name, version), admitting_twin(spec, &pods)),
+            ];
+            policies.extend(made.into_iter().filter_map(|(name, spec)| {
+                let object = whole(subject, "networking.k8s.io/v1", Kind::NetworkPolicy, &name, spec?);
+                Some((Kind::NetworkPolicy, name, object))
+            }));
         }
+        let mut budgets = Vec::new();
+        for (budget, spec) in &self.budgets {
+            if let Some(spec) = copied_budget(budget.selector.as_ref(), spec, &pods, replicas) {
+                let name = names::copy(&budget.meta.key.name, version);
+                let object = whole(subject, "policy/v1", Kind::PodDisruptionBudget, &name, spec);
+                budgets.push((Kind::PodDisruptionBudget, name, object));
+            }
+        }
+        for made in [&mut policies, &mut budgets] {
+            made.sort_by(|a, b| a.1.cmp(&b.1));
+        }
+        policies.extend(budgets);
+        policies
     }
-    for made in [&mut policies, &mut budgets] {
-        made.sort_by(|a, b| a.1.cmp(&b.1));
-    }
-    policies.extend(budgets);
-    policies
 }
 
 fn whole(
@@ -99,11 +124,11 @@ fn whole(
 
 /// The spec of the policy that confines the version's pods as this one does the base's. Peers that are the
 /// base's pods stay, and the version's own come beside them.
-fn copied_policy(policy: &NetworkPolicyFacts, pods: &Pods<'_>) -> Option<Map<String, Value>> {
-    if !pods.are_left_out(&policy.pod_selector) {
+fn copied_policy(selector: &Selector, spec: &Value, pods: &Pods<'_>) -> Option<Map<String, Value>> {
+    if !pods.are_left_out(selector) {
         return None;
     }
-    let mut spec = policy.object.get("spec").cloned().unwrap_or_default();
+    let mut spec = spec.clone();
     for (_, rules, peers) in DIRECTIONS {
         for rule in list_mut(&mut spec, &format!("/{rules}")) {
             let more = missing_peers(rule, peers, pods);
@@ -118,8 +143,7 @@ fn copied_policy(policy: &NetworkPolicyFacts, pods: &Pods<'_>) -> Option<Map<Str
 }
 
 /// The spec of the policy that admits the version's pods wherever this one admits the base's.
-fn admitting_twin(policy: &NetworkPolicyFacts, pods: &Pods<'_>) -> Option<Map<String, Value>> {
-    let spec = policy.object.get("spec")?;
+fn admitting_twin(spec: &Value, pods: &Pods<'_>) -> Option<Map<String, Value>> {
     let mut twin = Map::new();
     let mut types = Vec::new();
     for (type_, rules, peers) in DIRECTIONS {
@@ -202,10 +226,10 @@ fn is_elsewhere(peer: &Value, namespace: &str) -> bool {
     is_known && !selector.matches(&Labels::from([(NAMESPACE_NAME.to_owned(), namespace.to_owned())]))
 }
 
-/// Every selector by which a policy means pods as peers.
-pub(super) fn peer_selectors(policy: &Value) -> impl Iterator<Item = Selector> {
+/// Every selector by which a policy's spec means pods as peers.
+pub(super) fn peer_selectors(spec: &Value) -> impl Iterator<Item = Selector> {
     DIRECTIONS.into_iter().flat_map(move |(_, rules, peers)| {
-        list(policy, &format!("/spec/{rules}"))
+        list(spec, &format!("/{rules}"))
             .flat_map(move |rule| list(rule, &format!("/{peers}")))
             .filter_map(|peer| serde_json::from_value(peer.get("podSelector")?.clone()).ok())
     })
@@ -213,9 +237,14 @@ pub(super) fn peer_selectors(policy: &Value) -> impl Iterator<Item = Selector> {
 
 /// The spec of the budget that keeps as many of the version's pods as this one does of the base's. One that
 /// would let no pod of so few ever go, and so hold up every drain of a node, lets one go at a time.
-fn copied_budget(budget: &DisruptionFacts, pods: &Pods<'_>, replicas: i64) -> Option<Map<String, Value>> {
-    budget.selector.as_ref().filter(|selector| pods.are_left_out(selector))?;
-    let mut spec = budget.object.pointer("/spec")?.as_object()?.clone();
+fn copied_budget(
+    selector: Option<&Selector>,
+    spec: &Value,
+    pods: &Pods<'_>,
+    replicas: i64,
+) -> Option<Map<String, Value>> {
+    selector.filter(|selector| pods.are_left_out(selector))?;
+    let mut spec = spec.as_object()?.clone();
     spec.insert("selector".to_owned(), pods.selector());
     let kept = match spec.get("minAvailable") {
         Some(Value::Number(number)) => number.as_i64(),

@@ -7,7 +7,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn policy(spec: Value) -> NetworkPolicyFacts {
+fn policy(spec: &Value) -> NetworkPolicyFacts {
     let value = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": {"name": "p", "namespace": "n"}, "spec": spec});
     match Object::read(value) {
@@ -16,13 +16,10 @@ fn policy(spec: Value) -> NetworkPolicyFacts {
     }
 }
 
-fn budget(spec: Value) -> DisruptionFacts {
-    let value = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-        "metadata": {"name": "b", "namespace": "n"}, "spec": spec});
-    match Object::read(value) {
-        Ok(Some(Object::PodDisruptionBudget(budget))) => budget,
-        other => panic!("{other:?}"),
-    }
+fn copied_to(spec: &Value, replicas: i64) -> Option<Map<String, Value>> {
+    let selector: Option<Selector> =
+        spec.get("selector").map(|selector| serde_json::from_value(selector.clone()).unwrap());
+    with_pods(|pods| copied_budget(selector.as_ref(), spec, pods, replicas))
 }
 
 fn with_pods<T>(use_them: impl FnOnce(&Pods<'_>) -> T) -> T {
@@ -36,11 +33,12 @@ fn own() -> Value {
 }
 
 fn copied(spec: Value) -> Value {
-    with_pods(|pods| copied_policy(&policy(spec), pods)).map_or(Value::Null, Value::Object)
+    with_pods(|pods| copied_policy(&policy(&spec).pod_selector, &spec, pods))
+        .map_or(Value::Null, Value::Object)
 }
 
 fn twin(spec: Value) -> Value {
-    with_pods(|pods| admitting_twin(&policy(spec), pods)).map_or(Value::Null, Value::Object)
+    with_pods(|pods| admitting_twin(&spec, pods)).map_or(Value::Null, Value::Object)
 }
 
 fn app(value: &str) -> Value {
@@ -144,7 +142,7 @@ fn a_budget_follows_and_holds_no_node_up_for_ever() {
     let spec = |more: Value, replicas: i64| {
         let mut spec = json!({"selector": app("shop"), "unhealthyPodEvictionPolicy": "AlwaysAllow"});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let copied = with_pods(|pods| copied_budget(&budget(spec), pods, replicas)).unwrap();
+        let copied = copied_to(&spec, replicas).unwrap();
         assert_eq!(
             (&copied["selector"], &copied["unhealthyPodEvictionPolicy"]),
             (&own(), &"AlwaysAllow".into())
@@ -166,7 +164,7 @@ fn a_budget_follows_and_holds_no_node_up_for_ever() {
         assert_eq!(spec(more.clone(), replicas), wanted, "{more} of {replicas}");
     }
     for selector in [json!({}), app("cache")] {
-        assert_eq!(with_pods(|pods| copied_budget(&budget(json!({"selector": selector})), pods, 1)), None);
+        assert_eq!(copied_to(&json!({"selector": selector}), 1), None);
     }
-    assert_eq!(with_pods(|pods| copied_budget(&budget(json!({"minAvailable": 1})), pods, 1)), None);
+    assert_eq!(copied_to(&json!({"minAvailable": 1}), 1), None);
 }

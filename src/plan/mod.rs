@@ -23,12 +23,9 @@ mod tests;
 mod wanted_names;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use serde_json::Value;
 
 use crate::inventory::report::CloneReport;
-use crate::inventory::{Changes, Inventory, Key, ObjectReference, Settings};
+use crate::inventory::{Changes, Document, Inventory, Key, ObjectReference, Settings};
 
 pub use planner::Planner;
 
@@ -40,7 +37,7 @@ pub struct Desired {
     /// The DeploymentVersion it belongs to.
     pub version: Key,
     /// The whole of it.
-    pub object: Arc<Value>,
+    pub object: Document,
 }
 
 /// What is to be there for all DeploymentVersions.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::labels::Catcher;
 use super::{confine, strip};
 use crate::inventory::object::{DeploymentFacts, DisruptionFacts, Keyed, NetworkPolicyFacts, ServiceFacts};
@@ -61,23 +63,21 @@ impl Source {
     fn is_alike(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Deployment(a), Self::Deployment(b)) => {
-                let spec = |it: &DeploymentFacts| strip::deployment_spec(it.spec());
                 let marks = |it: &DeploymentFacts| {
                     (strip::labels(&it.meta.labels), strip::annotations(&it.meta.annotations))
                 };
                 (&a.selector, &a.pod_labels) == (&b.selector, &b.pod_labels)
-                    && a.spec().get("selector") == b.spec().get("selector")
                     && marks(a) == marks(b)
-                    && spec(a) == spec(b)
+                    && (a.object == b.object || is_alike_spec(a.spec(), b.spec()))
             }
             (Self::Service(a), Self::Service(b)) => {
-                (&a.selector, a.object.get("spec")) == (&b.selector, b.object.get("spec"))
+                (&a.selector, a.object.field("spec")) == (&b.selector, b.object.field("spec"))
             }
             (Self::Budget(a), Self::Budget(b)) => {
-                (&a.selector, a.object.get("spec")) == (&b.selector, b.object.get("spec"))
+                (&a.selector, a.object.field("spec")) == (&b.selector, b.object.field("spec"))
             }
             (Self::Policy(a), Self::Policy(b)) => {
-                (&a.pod_selector, a.object.get("spec")) == (&b.pod_selector, b.object.get("spec"))
+                (&a.pod_selector, a.object.field("spec")) == (&b.pod_selector, b.object.field("spec"))
             }
             _ => false,
         }
@@ -97,11 +97,16 @@ impl Source {
     /// Everything by which it means pods.
     fn selectors(&self, who: &ObjectReference) -> Vec<Selector> {
         let admitted: Vec<Selector> = match self {
-            Self::Policy(policy) => confine::peer_selectors(&policy.object).collect(),
+            Self::Policy(policy) => confine::peer_selectors(&policy.object.field("spec")).collect(),
             Self::Deployment(_) | Self::Service(_) | Self::Budget(_) => Vec::new(),
         };
         self.catcher(who).map(|catcher| catcher.selector).into_iter().chain(admitted).collect()
     }
+}
+
+/// Whether two specs of a base come to the same for its versions.
+fn is_alike_spec(a: Value, b: Value) -> bool {
+    a.get("selector") == b.get("selector") && strip::deployment_spec(a) == strip::deployment_spec(b)
 }
 
 /// A namespace.

@@ -17,7 +17,7 @@ use crate::inventory::object::VersionFacts;
 use crate::inventory::report::CloneReport;
 use crate::inventory::selector::Labels;
 use crate::inventory::versions::{Resolution, Resolved};
-use crate::inventory::{Changes, Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
+use crate::inventory::{Changes, Document, Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
 
 /// What is planned, and what each version was made from.
 #[derive(Debug, Default)]
@@ -132,9 +132,10 @@ impl Planner {
     }
 
     /// Versions of which other selectors than before catch the pods that run now.
-    fn find_caught(&self, inventory: &Inventory, changes: &Changes, task: &mut Task) {
+    fn find_caught(&mut self, inventory: &Inventory, changes: &Changes, task: &mut Task) {
         for key in &changes.running {
-            let Some(made) = self.made.get(key) else { continue };
+            let Some(made) = self.made.get_mut(key) else { continue };
+            made.note_running(running_labels(inventory, key));
             let catchers = self.places.get(&key.namespace).map_or(&[][..], Place::catchers);
             if made.version.is_some() && made.caught != caught(inventory, key, catchers) {
                 task.versions.insert(key.clone());
@@ -166,8 +167,7 @@ impl Planner {
             let Some((base, _)) = &made.version else { continue };
             // What a refused one would be made from was never told.
             let refused = || self.planned.get(key).is_none_or(|planned| planned.kept);
-            if !task.versions.contains(key)
-                && (bases.concern(base) || refused() || made.is_concerned(inventory, turns))
+            if !task.versions.contains(key) && (bases.concern(base) || refused() || made.is_concerned(turns))
             {
                 task.versions.insert(key.clone());
             }
@@ -255,7 +255,9 @@ impl Planner {
             Err(_) => (Arc::default(), Box::default()),
         };
         let version = Some((resolved.base.clone(), resolved.version.clone()));
-        self.made.insert(key, Made { dpv, version, url, asked, changed, caught });
+        let mut made = Made { dpv, version, url, asked, changed, caught, odd: None };
+        made.note_running(running_labels(around.inventory, &key));
+        self.made.insert(key, made);
         drafted
     }
 
@@ -282,7 +284,7 @@ fn admitted(key: &Key, draft: VersionClone) -> Planned {
             Kind::PodDisruptionBudget => report.budgets.push(name),
             _ => report.services.push(name),
         }
-        objects.push(Desired { reference, version: key.clone(), object: Arc::new(object) });
+        objects.push(Desired { reference, version: key.clone(), object: Document::of(&object) });
     }
     Planned { kept: objects.is_empty(), objects, report }
 }
@@ -300,10 +302,13 @@ fn url(around: &Around<'_>, resolved: &Resolved) -> Option<String> {
 
 /// What catches the pods that run now. A NetworkPolicy does no harm.
 fn caught(inventory: &Inventory, dpv: &Key, catchers: &[Catcher]) -> Vec<ObjectReference> {
-    let key = dpv.sibling(names::deployment(&dpv.name));
-    let Some(running) = inventory.deployments.get(&key).filter(|found| found.is_clone()) else {
-        return Vec::new();
-    };
+    let Some(labels) = running_labels(inventory, dpv) else { return Vec::new() };
     let harmful = catchers.iter().filter(|catcher| catcher.who.kind != Kind::NetworkPolicy);
-    harmful.filter(|it| it.catches(&running.pod_labels)).map(|it| it.who.clone()).collect()
+    harmful.filter(|it| it.catches(labels)).map(|it| it.who.clone()).collect()
+}
+
+/// The labels of the pods that run now.
+fn running_labels<'i>(inventory: &'i Inventory, dpv: &Key) -> Option<&'i Labels> {
+    let running = inventory.deployments.get(&dpv.sibling(names::deployment(&dpv.name)))?;
+    running.is_clone().then_some(&running.pod_labels)
 }

@@ -37,7 +37,7 @@ pub(super) fn choose(
     }
     // The base's own selector written out again asks for nothing.
     let written = subject.dpv.spec.deployment_spec.as_ref().and_then(|overlay| overlay.get("selector"));
-    let restates = written.is_some() && written == subject.base.spec().get("selector");
+    let restates = written.is_some() && written == subject.spec.get("selector");
     for (overlay, root) in
         [(&overlays.deployment, "spec.deploymentSpec"), (&overlays.service, "spec.serviceSpec")]
     {

@@ -67,8 +67,7 @@ pub(super) fn clone(
     pod_labels: &Labels,
     warnings: &mut Vec<Finding>,
 ) -> Result<Value, Vec<Finding>> {
-    let base = service.object.get("spec").unwrap_or(&Value::Null);
-    let mut spec = strip::service_spec(base);
+    let mut spec = strip::service_spec(service.object.field("spec"));
     if let Some(overlay) = overlay {
         let applied = overlay.apply(spec).map_err(|faults| subject.faults("spec.serviceSpec", faults))?;
         warnings.extend(subject.notes("spec.serviceSpec", applied.notes));

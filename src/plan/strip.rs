@@ -44,8 +44,7 @@ pub(super) fn annotations(base: &Labels) -> Labels {
 }
 
 /// The base Deployment's spec, before the overlay.
-pub(super) fn deployment_spec(base: &Value) -> Value {
-    let mut spec = base.clone();
+pub(super) fn deployment_spec(mut spec: Value) -> Value {
     without_nulls(&mut spec);
     if let Some(spec) = spec.as_object_mut() {
         // The live count may be an autoscaler's; and a base that somebody paused would keep its clones from
@@ -83,8 +82,7 @@ const SERVICE_FIELDS: [&str; 11] = [
 ];
 
 /// The base Service's spec, before the overlay: ClusterIP, or headless where the base's is.
-pub(super) fn service_spec(base: &Value) -> Value {
-    let mut spec = base.clone();
+pub(super) fn service_spec(mut spec: Value) -> Value {
     without_nulls(&mut spec);
     for port in list_mut(&mut spec, "/ports") {
         if let Some(port) = port.as_object_mut() {
@@ -153,10 +151,10 @@ mod tests {
             "type": "ClusterIP", "ipFamilyPolicy": "SingleStack", "sessionAffinity": "ClientIP",
             "ports": [{"port": 80, "targetPort": "http"}],
         });
-        assert_eq!(service_spec(&balancer), wanted);
+        assert_eq!(service_spec(balancer), wanted);
         let headless = json!({"clusterIP": "None", "clusterIPs": ["None"], "ports": [{"port": 80}]});
         assert_eq!(
-            service_spec(&headless),
+            service_spec(headless),
             json!({"type": "ClusterIP", "clusterIP": "None", "ports": [{"port": 80}]})
         );
     }
@@ -168,6 +166,6 @@ mod tests {
             "template": {"metadata": {"creationTimestamp": null, "annotations": {
                 "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}}},
         });
-        assert_eq!(deployment_spec(&base), json!({"minReadySeconds": 3, "template": {"metadata": {}}}));
+        assert_eq!(deployment_spec(base), json!({"minReadySeconds": 3, "template": {"metadata": {}}}));
     }
 }

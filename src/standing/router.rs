@@ -46,10 +46,11 @@ pub(super) fn status(
 
 fn versions(inventory: &Inventory, router: &RouterFacts, settings: &Settings) -> Vec<RouterVersion> {
     let service = inventory.service_of_router(router).ok();
+    let addresses = inventory.addresses_through(router);
     let listed = inventory.offered(router).take(LISTED);
     listed
         .map(|version| {
-            let urls = inventory.urls_through(router, &version.id, settings);
+            let urls = addresses.urls(&version.id, settings);
             let path = urls.iter().position(|url| {
                 // Behind scheme, host and port: a path of its own.
                 url.splitn(4, '/').nth(3).is_some_and(|path| !path.is_empty())

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::conditions::{self, Verdict};
 use super::pods;
 use crate::api::{BaseReference, DeploymentVersionStatus, names};
-use crate::inventory::object::{DeploymentFacts, VersionFacts};
+use crate::inventory::object::{DeploymentFacts, DeploymentState, VersionFacts};
 use crate::inventory::report::{CloneReport, Pending};
 use crate::inventory::versions::{Resolution, Resolved};
 use crate::inventory::{Finding, Inventory, Key, Settings};
@@ -64,7 +63,7 @@ pub(super) fn status(
         version: resolved.map(|resolved| resolved.version.to_string()),
         url: urls.first().cloned(),
         urls,
-        image: clone.and_then(first_image),
+        image: clone.and_then(|clone| clone.image.clone()),
         build: dpv.meta.annotations.get(names::ANNOTATION_BUILD).cloned(),
     }
 }
@@ -148,20 +147,10 @@ struct Counts {
 
 impl Counts {
     fn of(deployment: &DeploymentFacts) -> Self {
-        let number = |pointer: &str| {
-            deployment.object.pointer(pointer).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok())
-        };
-        let wanted = number("/spec/replicas").unwrap_or(1);
         // Pods whose deletion has begun are in none of these; see `old_endpoints` for them.
-        let total = number("/status/replicas").unwrap_or(0);
-        let updated = number("/status/updatedReplicas").unwrap_or(0);
-        let observed = number("/status/observedGeneration").map(i64::from);
+        let DeploymentState { wanted, total, updated, ready, observed, .. } = deployment.state;
         let seen = deployment.meta.generation.is_none_or(|now| observed >= Some(now));
-        Self {
-            wanted,
-            ready: number("/status/readyReplicas").unwrap_or(0),
-            newest: seen && total == updated && updated >= wanted,
-        }
+        Self { wanted, ready, newest: seen && total == updated && updated >= wanted }
     }
 }
 
@@ -210,30 +199,16 @@ fn available(
     }
     let newest = if counts.newest { "" } else { ", older ones are being replaced" };
     let message = format!("{} of {} pods are ready{newest}", counts.ready, counts.wanted);
-    let reason = if is_given_up(clone) { "ProgressDeadlineExceeded" } else { "RollingOut" };
+    // Its controller goes on trying, but who waits for it should not.
+    let reason = if clone.state.given_up { "ProgressDeadlineExceeded" } else { "RollingOut" };
     Verdict::fails(reason, message)
-}
-
-/// A condition of a Deployment: what it says in some of its fields.
-fn condition_of<'c>(clone: &'c DeploymentFacts, type_: &str, status: &str) -> Option<&'c Value> {
-    let conditions = clone.object.pointer("/status/conditions")?.as_array()?;
-    let is = |condition: &Value, field: &str, text: &str| condition.get(field).is_some_and(|it| it == text);
-    conditions.iter().find(|condition| is(condition, "type", type_) && is(condition, "status", status))
 }
 
 /// Pods that could not even be made, as the Deployment's own conditions tell.
 fn replica_failure(clone: &DeploymentFacts) -> Option<Verdict> {
-    let failed = condition_of(clone, "ReplicaFailure", "True")?;
-    let message = failed.get("message").and_then(Value::as_str).unwrap_or_default();
+    let message = clone.state.refusal.as_deref()?;
     let reason = if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
     Some(Verdict::fails(reason, format!("pods cannot be created: {message}")))
-}
-
-/// Whether the Deployment's controller calls the roll-out failed (`spec.progressDeadlineSeconds`). It goes on
-/// trying, but who waits for it should not.
-fn is_given_up(clone: &DeploymentFacts) -> bool {
-    let failed = condition_of(clone, "Progressing", "False");
-    failed.and_then(|it| it.get("reason")).is_some_and(|reason| reason == "ProgressDeadlineExceeded")
 }
 
 fn routed(resolved: Option<&Resolved>, urls: &[String]) -> Verdict {
@@ -287,8 +262,4 @@ fn progress(summary: &Verdict) -> Option<(&'static str, Verdict)> {
         }
         _ => Some(("Stalled", Verdict::holds(&summary.reason, summary.message.clone()))),
     }
-}
-
-fn first_image(clone: &DeploymentFacts) -> Option<String> {
-    clone.object.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str).map(str::to_owned)
 }

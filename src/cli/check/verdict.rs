@@ -151,7 +151,7 @@ impl Bench {
             plan.reports.into_values().flat_map(|report| report.findings).collect();
         // What the plan makes is there for routes, as it would be in a cluster.
         let made =
-            plan.objects.iter().filter_map(|desired| Object::read((*desired.object).clone()).ok().flatten());
+            plan.objects.iter().filter_map(|desired| Object::read(desired.object.value()).ok().flatten());
         self.inventory.update(made.map(|object| Edit::Apply(Box::new(object))).collect::<Vec<_>>());
         let compiled = routes::compile(&self.inventory, settings, None, &Changes::default());
         let findings_of_routes = compiled.reports.into_values().flat_map(|report| report.findings);

@@ -36,7 +36,7 @@ pub(super) fn simulate(reading: &Reading) -> Simulated {
     let planned = plan(&inventory, &settings);
     let refused = planned.reports.values().flat_map(|report| &report.findings);
     remarks.extend(refused.filter(|finding| finding.is_rejection()).map(sentence));
-    put(&mut inventory, planned.objects.iter().map(|desired| (*desired.object).clone()).collect());
+    put(&mut inventory, planned.objects.iter().map(|desired| desired.object.value()).collect());
     let slices = slices(&inventory);
     put(&mut inventory, slices);
     let compiled = compile(&inventory, &settings, None, &Changes::default());

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
+use super::super::document::Document;
 use super::super::key::{Key, Kind, ObjectReference};
 use super::super::selector::{Labels, Selector};
 use super::{Keyed, Meta};
@@ -20,8 +20,31 @@ pub struct DeploymentFacts {
     pub selector: Selector,
     /// The labels of its pods.
     pub pod_labels: Labels,
+    /// The image of its first container.
+    pub image: Option<String>,
+    /// How many pods it has and wants.
+    pub state: DeploymentState,
     /// The whole object.
-    pub object: Arc<Value>,
+    pub object: Document,
+}
+
+/// How many pods a Deployment has and wants, as its spec and status say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeploymentState {
+    /// Pods that are wanted; one unless written.
+    pub wanted: i32,
+    /// Pods that are there. One whose deletion has begun is in none of these.
+    pub total: i32,
+    /// Those of the newest template.
+    pub updated: i32,
+    /// Those that are ready.
+    pub ready: i32,
+    /// The generation that the rest is about.
+    pub observed: Option<i64>,
+    /// Why pods cannot be made, in the words of its condition `ReplicaFailure`.
+    pub refusal: Option<String>,
+    /// Whether its roll-out took longer than `spec.progressDeadlineSeconds`.
+    pub given_up: bool,
 }
 
 impl DeploymentFacts {
@@ -31,10 +54,10 @@ impl DeploymentFacts {
         self.meta.is_clone()
     }
 
-    /// Its `spec`, as JSON.
+    /// Its `spec`, as JSON; parsed at each call.
     #[must_use]
-    pub fn spec(&self) -> &Value {
-        self.object.get("spec").unwrap_or(&Value::Null)
+    pub fn spec(&self) -> Value {
+        self.object.field("spec")
     }
 }
 
@@ -50,7 +73,7 @@ pub struct ServiceFacts {
     /// Its type; empty means `ClusterIP`.
     pub type_: String,
     /// The whole object.
-    pub object: Arc<Value>,
+    pub object: Document,
 }
 
 /// A port of a Service.
@@ -124,10 +147,40 @@ pub struct SliceEndpoint {
 /// A Pod.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodFacts {
-    /// Its metadata.
+    /// Its metadata, of its labels only `kyaninus.com/dpv`.
     pub meta: Meta,
-    /// The whole pod, as far as the source keeps it.
-    pub pod: Arc<Pod>,
+    /// What keeps containers from serving, the init containers first.
+    pub troubles: Box<[ContainerTrouble]>,
+    /// Why no node takes it, where none does.
+    pub unscheduled: Option<String>,
+}
+
+/// What keeps a container from serving, as its status says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerTrouble {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// How often it was started again.
+    pub restarts: i32,
+    /// Whether it runs now.
+    pub is_up: bool,
+    /// What it waits for, as `ImagePullBackOff`, with the words for it; empty where it does not wait.
+    pub waits_for: (String, String),
+    /// How it ended, now or the last time.
+    pub ended: Option<Ended>,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code.
+    pub code: i32,
+    /// The reason, as `OOMKilled`.
+    pub reason: Option<String>,
+    /// Its last words.
+    pub message: Option<String>,
 }
 
 /// A DeploymentVersion.
@@ -194,7 +247,7 @@ pub struct DisruptionFacts {
     /// What it selects; `None` selects nothing.
     pub selector: Option<Selector>,
     /// The whole object.
-    pub object: Arc<Value>,
+    pub object: Document,
 }
 
 /// A HorizontalPodAutoscaler.
@@ -214,7 +267,7 @@ pub struct NetworkPolicyFacts {
     /// The pods it confines.
     pub pod_selector: Selector,
     /// The whole object.
-    pub object: Arc<Value>,
+    pub object: Document,
 }
 
 /// A ConfigMap or a Secret.

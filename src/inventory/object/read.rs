@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ContainerStatus, PodStatus};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::super::document::Document;
 use super::super::key::{Key, Kind};
 use super::{
-    AutoscalerFacts, ConfigFacts, DeploymentFacts, DisruptionFacts, Meta, NetworkPolicyFacts, PodFacts,
-    RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts, SlicePort, VersionFacts,
+    AutoscalerFacts, ConfigFacts, ContainerTrouble, DeploymentFacts, DeploymentState, DisruptionFacts, Ended,
+    Meta, NetworkPolicyFacts, PodFacts, RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts,
+    SlicePort, VersionFacts,
 };
 use crate::api::names;
 
@@ -62,18 +65,20 @@ impl Object {
             Kind::Deployment => Self::Deployment(DeploymentFacts {
                 selector: part(&value, "/spec/selector")?.unwrap_or_default(),
                 pod_labels: part(&value, "/spec/template/metadata/labels")?.unwrap_or_default(),
-                object: Arc::new(value),
+                image: text(&value, "/spec/template/spec/containers/0/image").map(str::to_owned),
+                state: state_of(&value),
+                object: Document::of(&value),
                 meta,
             }),
             Kind::Service => Self::Service(ServiceFacts {
                 selector: part(&value, "/spec/selector")?,
                 ports: service_ports(&value)?,
                 type_: part(&value, "/spec/type")?.unwrap_or_default(),
-                object: Arc::new(value),
+                object: Document::of(&value),
                 meta,
             }),
             Kind::EndpointSlice => Self::EndpointSlice(read_slice(meta, whole(value)?)),
-            Kind::Pod => Self::Pod(PodFacts { meta, pod: Arc::new(whole(value)?) }),
+            Kind::Pod => Self::Pod(read_pod(meta, part(&value, "/status")?.unwrap_or_default())),
             Kind::DeploymentVersion => Self::DeploymentVersion(VersionFacts {
                 meta,
                 spec: part(&value, "/spec")?.unwrap_or_default(),
@@ -87,7 +92,7 @@ impl Object {
             Kind::PodDisruptionBudget => Self::PodDisruptionBudget(DisruptionFacts {
                 meta,
                 selector: part(&value, "/spec/selector")?,
-                object: Arc::new(value),
+                object: Document::of(&value),
             }),
             Kind::HorizontalPodAutoscaler => Self::HorizontalPodAutoscaler(AutoscalerFacts {
                 meta,
@@ -97,7 +102,7 @@ impl Object {
             Kind::NetworkPolicy => Self::NetworkPolicy(NetworkPolicyFacts {
                 meta,
                 pod_selector: part(&value, "/spec/podSelector")?.unwrap_or_default(),
-                object: Arc::new(value),
+                object: Document::of(&value),
             }),
             Kind::ConfigMap => Self::ConfigMap(ConfigFacts { meta, object: Arc::new(value) }),
             Kind::Secret => Self::Secret(ConfigFacts { meta, object: Arc::new(value) }),
@@ -201,7 +206,62 @@ fn is_own_pod(target: &ObjectReference, slice: &Key) -> bool {
     own && target.kind.as_deref() == Some("Pod")
 }
 
-fn read_slice(meta: Meta, slice: EndpointSlice) -> SliceFacts {
+fn state_of(deployment: &Value) -> DeploymentState {
+    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
+    let count = |pointer: &str| number(pointer).and_then(|number| i32::try_from(number).ok());
+    let condition = |type_: &str, status: &str| {
+        let conditions = deployment.pointer("/status/conditions").and_then(Value::as_array)?;
+        conditions.iter().find(|it| text(it, "/type") == Some(type_) && text(it, "/status") == Some(status))
+    };
+    let refusal = condition("ReplicaFailure", "True");
+    let progress = condition("Progressing", "False").and_then(|it| text(it, "/reason"));
+    DeploymentState {
+        wanted: count("/spec/replicas").unwrap_or(1),
+        total: count("/status/replicas").unwrap_or(0),
+        updated: count("/status/updatedReplicas").unwrap_or(0),
+        ready: count("/status/readyReplicas").unwrap_or(0),
+        observed: number("/status/observedGeneration"),
+        refusal: refusal.map(|it| text(it, "/message").unwrap_or_default().to_owned()),
+        given_up: progress == Some("ProgressDeadlineExceeded"),
+    }
+}
+
+/// A pod that serves comes to little more than its name: there may be tens of thousands.
+fn read_pod(mut meta: Meta, status: PodStatus) -> PodFacts {
+    meta.labels.retain(|key, _| key == names::LABEL_DPV);
+    (meta.annotations, meta.controller, meta.finalizers) = Default::default();
+    let unscheduled = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    let unscheduled = unscheduled
+        .map(|condition| condition.message.clone().unwrap_or_else(|| "no node takes the pod".to_owned()));
+    let first = status.init_container_statuses.unwrap_or_default();
+    let containers = first.into_iter().chain(status.container_statuses.unwrap_or_default());
+    PodFacts { meta, troubles: containers.filter_map(container_trouble).collect(), unscheduled }
+}
+
+fn container_trouble(container: ContainerStatus) -> Option<ContainerTrouble> {
+    let state = container.state.unwrap_or_default();
+    let waits = state.waiting.filter(|_| !container.ready);
+    let ended = state.terminated.or(container.last_state.unwrap_or_default().terminated);
+    let ended = ended.filter(|_| !container.ready);
+    if waits.is_none() && ended.is_none() {
+        return None;
+    }
+    let waits = waits.unwrap_or_default();
+    Some(ContainerTrouble {
+        name: container.name,
+        image: container.image,
+        restarts: container.restart_count,
+        is_up: state.running.is_some(),
+        waits_for: (waits.reason.unwrap_or_default(), waits.message.unwrap_or_default()),
+        ended: ended.map(|it| Ended { code: it.exit_code, reason: it.reason, message: it.message }),
+    })
+}
+
+fn read_slice(mut meta: Meta, slice: EndpointSlice) -> SliceFacts {
     let ports = slice.ports.unwrap_or_default().into_iter().filter_map(|port| {
         Some(SlicePort { name: port.name.unwrap_or_default(), port: u16::try_from(port.port?).ok()? })
     });
@@ -219,10 +279,7 @@ fn read_slice(meta: Meta, slice: EndpointSlice) -> SliceFacts {
                 .and_then(|target| target.uid),
         })
     });
-    SliceFacts {
-        service: meta.labels.get(names::LABEL_SERVICE_NAME).map(|name| meta.key.sibling(name.as_str())),
-        ports: ports.collect(),
-        endpoints: endpoints.collect(),
-        meta,
-    }
+    let service = meta.labels.get(names::LABEL_SERVICE_NAME).map(|name| meta.key.sibling(name.as_str()));
+    (meta.labels, meta.annotations, meta.controller) = Default::default();
+    SliceFacts { service, ports: ports.collect(), endpoints: endpoints.collect(), meta }
 }

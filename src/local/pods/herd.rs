@@ -180,7 +180,8 @@ impl Herd {
         let template = template_hash(deployment, context);
         let recipe = recipe::recipe(deployment, context, &self.machine);
         let replicas = replicas(deployment, recipe.as_ref().ok());
-        let strategy = deployment.spec().get("strategy").cloned().unwrap_or_default();
+        let mut spec = deployment.spec();
+        let strategy = spec.get_mut("strategy").map(Value::take).unwrap_or_default();
         let strategy: Option<DeploymentStrategy> = serde_json::from_value(strategy).unwrap_or_default();
         let strategy = Strategy::of(strategy.as_ref(), replicas);
         let pods: Vec<Standing<'_>> = ids.iter().filter_map(|id| self.standing(*id)).collect();
@@ -391,7 +392,8 @@ fn context<'i>(inventory: &'i Inventory, deployment: &'i DeploymentFacts) -> Con
 
 /// The template, hashed with what else decides how its pods run here.
 fn template_hash(deployment: &DeploymentFacts, context: Context<'_>) -> String {
-    let template = deployment.spec().get("template").unwrap_or(&Value::Null);
+    let spec = deployment.spec();
+    let template = spec.get("template").unwrap_or(&Value::Null);
     let local =
         [names::ANNOTATION_LOCAL_COMMAND, names::ANNOTATION_LOCAL_DIR, names::ANNOTATION_LOCAL_ENDPOINT];
     let said = |labels: &Labels| local.map(|name| labels.get(name).cloned().unwrap_or_default()).join("\n");
@@ -401,8 +403,7 @@ fn template_hash(deployment: &DeploymentFacts, context: Context<'_>) -> String {
 
 /// How many pods are wanted; of one that runs already there is one.
 fn replicas(deployment: &DeploymentFacts, recipe: Option<&Recipe>) -> usize {
-    let written = deployment.spec().get("replicas").and_then(Value::as_u64).unwrap_or(1);
-    let written = usize::try_from(written).unwrap_or(usize::MAX);
+    let written = usize::try_from(deployment.state.wanted).unwrap_or_default();
     match recipe.map(|recipe| &recipe.way) {
         Some(Way::Endpoint(_)) => written.min(1),
         Some(Way::Program { .. } | Way::Shell(_)) | None => written,

@@ -108,7 +108,7 @@ pub fn recipe(
     context: Context<'_>,
     machine: &Machine,
 ) -> Result<Recipe, String> {
-    let spec: DeploymentSpec = serde_json::from_value(deployment.spec().clone())
+    let spec: DeploymentSpec = serde_json::from_value(deployment.spec())
         .map_err(|error| format!("the Deployment `{}` cannot be read: {error}", deployment.meta.key.name))?;
     let template = spec.template;
     let said = Said::new(deployment, &template, context);
