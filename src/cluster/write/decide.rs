@@ -18,7 +18,7 @@ use super::{Act, Because, Lane, Write, address, compare, rolling, status};
 use crate::api::names;
 use crate::inventory::object::VersionFacts;
 use crate::inventory::report::Pending;
-use crate::inventory::{Inventory, Key, Kind, ObjectReference};
+use crate::inventory::{Document, Inventory, Key, Kind, ObjectReference};
 use crate::plan::Desired;
 
 /// What is wanted for one DeploymentVersion.
@@ -265,8 +265,8 @@ impl Survey {
         if difference.rolls {
             self.rolls = Some(group_of(live.meta));
         }
-        let replicas =
-            live.object.and_then(|object| object.pointer("/spec/replicas")).and_then(Value::as_i64);
+        let whole = live.object.map(Document::value);
+        let replicas = whole.as_ref().and_then(|it| it.pointer("/spec/replicas")).and_then(Value::as_i64);
         let was_ours = difference.before.is_some_and(|before| !before.autoscaled);
         if let (true, true, Some(replicas)) = (prepared.mark.autoscaled, was_ours, replicas) {
             self.try_or_wait(write(Act::HandOver { uid: uid.clone(), replicas }), dpv, now, memory);
@@ -314,7 +314,8 @@ fn difference(
     let applied = live.meta.annotations.get(names::ANNOTATION_APPLIED);
     let before = applied.and_then(|text| Mark::parse(text));
     // Where the inventory does not keep the whole object, its mark is all there is to compare.
-    let seen = match live.object {
+    let whole = live.object.map(Document::value);
+    let seen = match &whole {
         Some(object) => compare::view(target.kind, &prepared.object, object),
         None if applied.map(String::as_str) == mark_text(&prepared.object) => return None,
         None => Value::Null,
@@ -328,7 +329,7 @@ fn difference(
     let part = |object: &Value| object.pointer("/spec/template").cloned();
     let differs = before.as_ref().is_none_or(|before| before.template != prepared.mark.template)
         || (because == Because::Drift && part(&seen) != part(&prepared.object));
-    let runs = live.object.and_then(|object| object.pointer("/spec/replicas")) != Some(&Value::from(0));
+    let runs = whole.as_ref().and_then(|it| it.pointer("/spec/replicas")) != Some(&Value::from(0));
     Some(Difference {
         because,
         field: compare::first_difference(&prepared.object, &seen).unwrap_or_default(),
@@ -420,7 +421,8 @@ fn still_rolling(situation: &Situation<'_>, group: &rolling::Group, memory: &mut
         let busy = owner
             .is_some_and(|owner| memory.is_busy(&Lane::Clone(reference.key.sibling(owner.name.as_str()))));
         let behind = memory.is_behind(&reference, live.map(|live| live.meta), situation.now).is_some();
-        let object = live.and_then(|live| live.object);
+        let object = live.and_then(|live| live.object).map(Document::value);
+        let object = object.as_ref();
         if !busy && !behind && !object.is_some_and(rolling::is_unfinished) {
             memory.started.remove(&reference.key);
             continue;

@@ -3,13 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::in_use;
 use super::rolling::{self, Group};
 use crate::api::names;
 use crate::inventory::object::Meta;
-use crate::inventory::{Changes, Inventory, Key, Kind, ObjectReference};
+use crate::inventory::{Changes, Document, Inventory, Key, Kind, ObjectReference};
 
 /// The kinds that clones have.
 pub const CLONED: [Kind; 4] =
@@ -21,7 +19,7 @@ pub struct Live<'i> {
     /// Its metadata.
     pub meta: &'i Meta,
     /// The whole of it, where the inventory keeps it.
-    pub object: Option<&'i Value>,
+    pub object: Option<&'i Document>,
 }
 
 /// What is live, by who owns it.
@@ -128,7 +126,7 @@ impl Index {
     }
 
     fn saw_roll(&mut self, deployment: &Key, live: Option<Live<'_>>) {
-        let rolling = live.filter(|live| live.object.is_some_and(rolling::is_unfinished));
+        let rolling = live.filter(|live| live.object.is_some_and(|it| rolling::is_unfinished(&it.value())));
         let group = rolling.map(|live| group_of(live.meta));
         let before = match &group {
             Some(group) => self.group.insert(deployment.clone(), group.clone()),

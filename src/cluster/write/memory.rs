@@ -4,7 +4,6 @@
 //! one apply for each object that the API server words differently than it was asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -19,7 +18,7 @@ use super::{Act, Because, Lane, Write, compare};
 use crate::api::names;
 use crate::inventory::object::Meta;
 use crate::inventory::report::{CloneReport, Pending};
-use crate::inventory::{Changes, Finding, Inventory, Key, Kind, ObjectReference};
+use crate::inventory::{Changes, Document, Finding, Inventory, Key, Kind, ObjectReference};
 use crate::plan::Desired;
 
 /// A written object is waited for in the watch for so long; then what the watch says is believed.
@@ -65,7 +64,7 @@ pub struct Memory {
     /// DeploymentVersions of which something else is to be told than before.
     told: BTreeSet<Key>,
     /// The marks of desired objects, for as long as the same is desired.
-    marks: BTreeMap<ObjectReference, (Arc<Value>, Mark)>,
+    marks: BTreeMap<ObjectReference, (Document, Mark)>,
 }
 
 /// A write that the watch has not shown yet.
@@ -137,7 +136,7 @@ impl Memory {
         let known = self
             .marks
             .get(target)
-            .filter(|(object, mark)| Arc::ptr_eq(object, &desired.object) && mark.autoscaled == autoscaled);
+            .filter(|(object, mark)| *object == desired.object && mark.autoscaled == autoscaled);
         let mark = match known {
             Some((_, mark)) => mark.clone(),
             None => Mark::of(desired, autoscaled),

@@ -64,13 +64,10 @@ impl Mark {
     #[must_use]
     pub fn of(desired: &Desired, autoscaled: bool) -> Self {
         let autoscaled = autoscaled && desired.reference.kind == Kind::Deployment;
-        let template = desired.object.pointer("/spec/template");
+        let object = desired.object.value();
+        let template = object.pointer("/spec/template");
         let template = template.filter(|_| desired.reference.kind == Kind::Deployment).map(hash);
-        let whole = if autoscaled {
-            hash(&without_replicas((*desired.object).clone()))
-        } else {
-            hash(&desired.object)
-        };
+        let whole = if autoscaled { hash(&without_replicas(object)) } else { hash(&object) };
         Self { whole, template, autoscaled }
     }
 }
@@ -78,7 +75,7 @@ impl Mark {
 /// Makes a desired object ready to be sent.
 #[must_use]
 pub fn prepare(desired: &Desired, mark: Mark) -> Prepared {
-    let mut object = (*desired.object).clone();
+    let mut object = desired.object.value();
     if mark.autoscaled {
         object = without_replicas(object);
     }
@@ -159,7 +156,7 @@ mod tests {
         Desired {
             reference: ObjectReference { kind: Kind::Deployment, key: Key::new("n", "a") },
             version: Key::new("n", "a"),
-            object: Arc::new(object),
+            object: crate::inventory::Document::of(&object),
         }
     }
 
