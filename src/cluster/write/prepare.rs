@@ -145,7 +145,6 @@ fn text(hasher: &mut Sha256, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use serde_json::json;
 
