@@ -3,11 +3,10 @@
 #![allow(dead_code, reason = "each program takes what it needs")]
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
-use synkronic::inventory::{Changes, Edit, Inventory, Object, Settings};
+use synkronic::inventory::{Changes, Document, Edit, Inventory, Object, Settings};
 use synkronic::routes::{Compiled, Facts, compile};
 
 /// The reasons that a request can have, as [`Ask::by`] makes them.
@@ -81,7 +80,7 @@ impl World {
 fn apply(object: Value) -> Edit {
     let mut object = Object::read(object).expect("the object is well-formed").expect("its kind is known");
     if let Object::Service(service) = &mut object {
-        service.object = Arc::default();
+        service.object = Document::default();
     }
     Edit::Apply(Box::new(object))
 }
