@@ -10,8 +10,10 @@ use kube::core::Status;
 const FIRST: Duration = Duration::from_millis(50);
 /// … up to this: when the API server is back, everything is known again within ten seconds.
 const LONGEST: Duration = Duration::from_secs(5);
-/// The longest that the API server may ask us to stay away.
+/// The longest that an API server that has too much to do may ask us to stay away.
 const LONGEST_ASKED: Duration = Duration::from_secs(30);
+/// The longest that one may that is just starting: it asks for five seconds, and is there after one.
+const LONGEST_WHILE_STARTING: Duration = Duration::from_secs(1);
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,8 +148,10 @@ impl Failure {
             (true, None) => format!("status {}", status.code),
         };
         let asked = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-        let asked = (asked > 0).then(|| Duration::from_secs(asked.into()).min(LONGEST_ASKED));
-        Self { trouble: Trouble::of_status(status), words, asked }
+        let trouble = Trouble::of_status(status);
+        let longest = if trouble == Trouble::Busy { LONGEST_ASKED } else { LONGEST_WHILE_STARTING };
+        let asked = (asked > 0).then(|| Duration::from_secs(asked.into()).min(longest));
+        Self { trouble, words, asked }
     }
 
     /// What became of a request.
