@@ -12,6 +12,7 @@
 mod apart;
 mod failing;
 mod fate;
+mod faults;
 mod follow;
 mod hands;
 mod leader;

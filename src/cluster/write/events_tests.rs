@@ -40,7 +40,7 @@ fn a_change_of_reason_is_told_once() {
     let warning = ("Warning".to_owned(), "CrashLooping".to_owned());
     let normal = ("Normal".to_owned(), "Ready".to_owned());
     assert_eq!(told(&mut memory, &up, &up, 0), []);
-    assert_eq!(told(&mut memory, &up, &down, 1), [warning.clone()]);
+    assert_eq!(told(&mut memory, &up, &down, 1), std::slice::from_ref(&warning));
     assert_eq!(told(&mut memory, &down, &up, 2), [normal]);
     assert_eq!(told(&mut memory, &up, &down, 3), [], "known already");
     assert_eq!(told(&mut memory, &up, &down, 400), [warning], "news again");

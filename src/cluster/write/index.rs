@@ -51,7 +51,7 @@ pub fn live<'i>(inventory: &'i Inventory, reference: &ObjectReference) -> Option
             inventory.network_policies.get(key).map(|it| Live { meta: &it.meta, object: Some(&it.object) })
         }
         Kind::PodDisruptionBudget => {
-            inventory.disruption_budgets.get(key).map(|it| Live { meta: &it.meta, object: None })
+            inventory.disruption_budgets.get(key).map(|it| Live { meta: &it.meta, object: Some(&it.object) })
         }
         Kind::DeploymentVersion => inventory.dpvs.get(key).map(|it| Live { meta: &it.meta, object: None }),
         Kind::Router => inventory.routers.get(key).map(|it| Live { meta: &it.meta, object: None }),
