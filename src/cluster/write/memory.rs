@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use super::prepare::{Mark, Prepared, hash, prepare};
 use super::rolling::Group;
 use super::status::StatusMemory;
-use super::{Act, Because, Lane, Write, compare};
+use super::{Act, Because, Lane, Write, compare, words};
 use crate::api::names;
 use crate::inventory::object::Meta;
 use crate::inventory::report::{CloneReport, Pending};
@@ -203,18 +203,19 @@ impl Memory {
                 self.trouble(&lane, write, None, UNAVAILABLE, None, now);
             }
             Outcome::Taken => {
-                let finding = taken(write);
+                let finding = words::taken(write);
                 self.trouble(&lane, write, Some(finding), REFUSED, None, now);
             }
             Outcome::Conflict => self.trouble(&lane, write, None, UNAVAILABLE, None, now),
-            Outcome::Refused(reason, words) => {
+            Outcome::Refused(reason, said) => {
                 self.started.remove(&write.target.key);
-                let finding = Finding::rejected(write.cause.clone(), reason, "", refused(write, &words));
+                let finding =
+                    Finding::rejected(write.cause.clone(), reason, "", words::refused(write, &said));
                 self.trouble(&lane, write, Some(finding), REFUSED, None, now);
             }
-            Outcome::Later(after, words) => {
+            Outcome::Later(after, said) => {
                 let finding =
-                    Finding::rejected(write.cause.clone(), "WriteFailed", "", failed(write, &words));
+                    Finding::rejected(write.cause.clone(), "WriteFailed", "", words::failed(write, &said));
                 let after = after.and_then(|after| SignedDuration::try_from(after).ok());
                 self.trouble(&lane, write, Some(finding), UNAVAILABLE, after, now);
             }
@@ -458,7 +459,7 @@ impl Memory {
         let cause = ObjectReference { kind: Kind::DeploymentVersion, key: dpv.clone() };
         for target in self.index.owned_by(dpv) {
             let rival = self.contests.get(target).filter(|contest| contest.times >= RIVAL_AFTER);
-            report.findings.extend(rival.map(|rival| contested(&cause, target, &rival.field)));
+            report.findings.extend(rival.map(|rival| words::contested(&cause, target, &rival.field)));
         }
         report.findings.sort();
         report
@@ -513,41 +514,4 @@ fn growing((first, longest): (SignedDuration, SignedDuration), times: u32) -> Si
 fn spread_of(lane: &Lane) -> i64 {
     let text = format!("{lane:?}");
     i64::from(text.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % 8)
-}
-
-fn taken(write: &Write) -> Finding {
-    let (kind, name) = (write.target.kind, &write.target.key.name);
-    let message = format!(
-        "there is a {kind} `{name}` already that wasn't made for this DeploymentVersion, and it is left alone; \
-         choose another name or version id, or delete the {kind}"
-    );
-    Finding::rejected(write.cause.clone(), "NameTaken", "", message)
-}
-
-fn verb(act: &Act) -> &'static str {
-    match act {
-        Act::Create { .. } => "created",
-        Act::Update { .. } | Act::HandOver { .. } => "updated",
-        Act::Delete { .. } => "deleted",
-        Act::Finalizers { .. } | Act::Status { .. } | Act::Event { .. } => "written",
-    }
-}
-
-fn refused(write: &Write, words: &str) -> String {
-    let (kind, name) = (write.target.kind, &write.target.key.name);
-    format!("the {kind} `{name}` cannot be {}, the API server says: {words}", verb(&write.act))
-}
-
-fn failed(write: &Write, words: &str) -> String {
-    let (kind, name) = (write.target.kind, &write.target.key.name);
-    format!("the {kind} `{name}` cannot be {} now, it is tried again: {words}", verb(&write.act))
-}
-
-fn contested(cause: &ObjectReference, target: &ObjectReference, field: &str) -> Finding {
-    let (kind, name) = (target.kind, &target.key.name);
-    let message = format!(
-        "something else keeps changing `{field}` of the {kind} `{name}`, and it is set back each time, with \
-         growing pauses; take the {kind} out of the other's hands, or write the value into the overlay"
-    );
-    Finding::warning(cause.clone(), "FieldContested", "", message)
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`decide`] | PURE: what is live, what is wanted and what came of earlier writes, to the next writes |
 //! | [`memory`] | what came of earlier writes |
+//! | `index`, `words` | what is live, by owner; what a person is told |
 //! | [`prepare`], [`compare`], [`quantity`] | a desired object as it is sent; whether it is there already |
 //! | [`rolling`] | so many versions of a base follow its change at a time |
 //! | [`in_use`] | the finalizer of a version that traffic is sent to |
@@ -32,6 +33,7 @@ pub mod quantity;
 pub mod request;
 pub mod rolling;
 pub mod status;
+mod words;
 pub mod writer;
 
 pub use decide::{Planned, Situation, decide};

@@ -1,0 +1,41 @@
+//! What a person is told of writes that were not made.
+
+use super::{Act, Write};
+use crate::inventory::{Finding, ObjectReference};
+
+pub(super) fn taken(write: &Write) -> Finding {
+    let (kind, name) = (write.target.kind, &write.target.key.name);
+    let message = format!(
+        "there is a {kind} `{name}` already that wasn't made for this DeploymentVersion, and it is left alone; \
+         choose another name or version id, or delete the {kind}"
+    );
+    Finding::rejected(write.cause.clone(), "NameTaken", "", message)
+}
+
+fn verb(act: &Act) -> &'static str {
+    match act {
+        Act::Create { .. } => "created",
+        Act::Update { .. } | Act::HandOver { .. } => "updated",
+        Act::Delete { .. } => "deleted",
+        Act::Finalizers { .. } | Act::Status { .. } | Act::Event { .. } => "written",
+    }
+}
+
+pub(super) fn refused(write: &Write, words: &str) -> String {
+    let (kind, name) = (write.target.kind, &write.target.key.name);
+    format!("the {kind} `{name}` cannot be {}, the API server says: {words}", verb(&write.act))
+}
+
+pub(super) fn failed(write: &Write, words: &str) -> String {
+    let (kind, name) = (write.target.kind, &write.target.key.name);
+    format!("the {kind} `{name}` cannot be {} now, it is tried again: {words}", verb(&write.act))
+}
+
+pub(super) fn contested(cause: &ObjectReference, target: &ObjectReference, field: &str) -> Finding {
+    let (kind, name) = (target.kind, &target.key.name);
+    let message = format!(
+        "something else keeps changing `{field}` of the {kind} `{name}`, and it is set back each time, with \
+         growing pauses; take the {kind} out of the other's hands, or write the value into the overlay"
+    );
+    Finding::warning(cause.clone(), "FieldContested", "", message)
+}
