@@ -37,6 +37,10 @@ impl Inventory {
         }
         let base = router.base();
         let Some(deployment) = self.deployments.get(&base) else {
+            // A base that is gone for a moment (`kubectl replace --force`) takes no running version with it.
+            if let Some(service) = self.service_cloned_for(&base) {
+                return Ok(service);
+            }
             let message = format!(
                 "there is no Deployment `{}` in namespace `{}`; create it, or correct `spec.base`",
                 base.name, base.namespace
@@ -61,6 +65,20 @@ impl Inventory {
                 refused("ServiceNotFound", "spec.service", message)
             }
         }
+    }
+
+    /// The only Service of which the versions of a base have clones; `None` where there are none, or of several.
+    fn service_cloned_for(&self, base: &Key) -> Option<Key> {
+        let versions = self.versions_of(base)?;
+        let is_cloned = |service: &&ServiceFacts| {
+            versions.keys().any(|id| {
+                let clone = self.services.get(&self.service_of_version(&service.meta.key, id));
+                clone.is_some_and(ServiceFacts::is_clone)
+            })
+        };
+        let mut cloned = self.own_services(&base.namespace).filter(is_cloned);
+        let only = cloned.next()?;
+        cloned.next().is_none().then(|| only.meta.key.clone())
     }
 
     /// The Routers whose traffic may go through a Service: it is their base's, or has the name of a clone of
