@@ -55,8 +55,11 @@ pub(super) async fn leave(signals: &mut Signals, edge: Bound, impatient: impl Fn
     }
 }
 
+/// Puts a table in service.
+pub(super) type Publish = Box<dyn FnMut(&Arc<Table>)>;
+
 /// Puts tables in service, and counts that.
-pub(super) fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Box<dyn FnMut(&Arc<Table>)> {
+pub(super) fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Publish {
     Box::new(move |table| {
         let begun = Instant::now();
         served.store(table.clone());

@@ -47,7 +47,7 @@ impl Cluster {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let secure = self.server.scheme_str() != Some("http");
         let port = self.server.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let own = self.server.host().and_then(|host| ip(host)).map(|ip| SocketAddr::new(ip, port));
+        let own = self.server.host().and_then(ip).map(|ip| SocketAddr::new(ip, port));
         let variable = |name| std::env::var(name).ok();
         let service = variable("KUBERNETES_SERVICE_HOST").and_then(|host| ip(&host));
         let port = variable("KUBERNETES_SERVICE_PORT").and_then(|port| port.parse().ok());

@@ -189,8 +189,9 @@ fn missing_peers(rule: &Value, peers: &str, pods: &Pods<'_>) -> Vec<Value> {
     }
     let mut more: Vec<Value> = Vec::new();
     for (peer, _) in peers_of(rule, peers, pods.namespace).filter(|(_, it)| it.matches(pods.of_base)) {
-        let mut peer = peer.clone();
-        peer["podSelector"] = pods.selector();
+        let Some(mut peer) = peer.as_object().cloned() else { continue };
+        peer.insert("podSelector".to_owned(), pods.selector());
+        let peer = Value::Object(peer);
         if !more.contains(&peer) {
             more.push(peer);
         }
