@@ -11,7 +11,7 @@
 //! | [`control`] | the loop around it |
 //! | [`edges`] | what each edge serves, and so which Routers are programmed |
 //! | [`shelf`] | the file of what was last known |
-//! | [`write`] | what is written: decided purely, sent thinly |
+//! | [`mod@write`] | what is written: decided purely, sent thinly |
 //! | [`lease`] | which of several controllers writes |
 //!
 //! Every replica watches and computes; only who holds the Lease writes. Whatever the API server refuses or

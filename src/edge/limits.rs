@@ -1,4 +1,4 @@
-//! Limits and timers, as `edge.md` gives their defaults. Plain numbers; flags fill them (`cli::flags`).
+//! Limits and timers, with their defaults. Plain numbers; flags fill them (`cli::flags`).
 
 use std::time::Duration;
 

@@ -288,7 +288,12 @@ async fn exchange(
         if !again || !worker.account(route).budget.take() {
             return Err(failure);
         }
-        attempts -= 1;
+        // A connection that waited in the pool may have ended of itself (RFC 9112 9.3.1), which says nothing
+        // of any endpoint; the next one is new, so this is forgiven once. Where pods end together, the attempt
+        // is then left for the second that refuses.
+        if !reused {
+            attempts -= 1;
+        }
         worker.cells.retried();
         wish = Wish { new: true, avoid: Some(endpoint), ..wish };
     }

@@ -1,6 +1,6 @@
 //! Hostile bytes against a real edge in this process: raw sockets on one side, a recording upstream on the other.
 //!
-//! The numbers of lines are those of the list of hostile inputs that issue 5 speaks of. `guard` sends each input of
+//! The numbers of lines are those of a list of hostile inputs, by which a report names them. `guard` sends each input of
 //! the table in `lines` whole and split at every byte, `singly` holds what takes a scene of its own, and `oracle`
 //! has independent parsers read what went upstream, of the table's inputs and of generated ones (`grammar`).
 #![allow(

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`decide`] | PURE: what is live, what is wanted and what came of earlier writes, to the next writes |
+//! | [`mod@decide`] | PURE: what is live, what is wanted and what came of earlier writes, to the next writes |
 //! | [`memory`] | what came of earlier writes |
 //! | `index`, `words` | what is live, by owner; what a person is told |
 //! | [`prepare`], [`compare`], [`quantity`] | a desired object as it is sent; whether it is there already |
@@ -11,9 +11,9 @@
 //! | [`status`], [`events`] | statuses and events, only where something differs |
 //! | [`address`], [`request`], [`outcome`] | PURE: a write as an HTTP request, and what an answer means |
 //! | [`writer`] | all of it, as the core drives it |
-//! | [`perform`], [`hands`] | the thin part that sends them |
+//! | [`mod@perform`], [`hands`] | the thin part that sends them |
 //!
-//! The rules (cloning.md, "Applying"): the first apply can only create; every later one names the uid of the
+//! The rules: the first apply can only create; every later one names the uid of the
 //! object that it means; nothing that is not controlled by our DeploymentVersion is ever applied to or
 //! deleted; no write where nothing differs. Nothing here is needed twice: whoever begins anew with an empty
 //! [`Memory`] comes to the same end.

@@ -1,6 +1,6 @@
 //! The whole controller against an API server made of a map: thousands of runs in the time of one real one.
 //!
-//! The server knows what the rules of `cloning.md` rely on (create-only applies, uids, preconditions,
+//! The server knows what the rules of `write` rely on (create-only applies, uids, preconditions,
 //! field ownership, defaults, other words, garbage collection, finalizers) and plays the Deployment and
 //! EndpointSlice controllers. The real one answers the same questions in `tests/cluster`.
 
