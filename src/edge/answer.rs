@@ -13,6 +13,7 @@ use super::decide::{Cache, Decision, page_of};
 use super::error::Fault;
 use super::record::Record;
 use super::relay::Body;
+use super::watch::Watch;
 use super::worker::Worker;
 use crate::routes::pages::{Form, Page};
 use crate::wire::refusal::ALLOW;
@@ -44,12 +45,19 @@ pub(crate) fn mark(fields: &mut HeaderMap, decision: &Decision) {
     }
 }
 
-/// What every answer bears where the process leaves: that it is the last one. No `Via`: that is for requests, whose
+/// What every answer bears where the process leaves, or this connection is spent: that it is the last one. No `Via`: that is for requests, whose
 /// loops it cuts; to clients a gateway need not tell it (RFC 9110 7.6.3), and this process's name is not theirs to know.
-pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker) {
+pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker, watch: &Watch) {
     // A 101 says what its connection is for from now on.
-    if worker.closing() && !fields.contains_key(header::UPGRADE) {
+    if (worker.closing() || watch.spent()) && !fields.contains_key(header::UPGRADE) {
         fields.insert(header::CONNECTION, CLOSE);
+    }
+}
+
+/// A body that we answer without having read is hyper's to read away, or to close over: nobody sees where it ends.
+fn leave_unread(watch: &Watch) {
+    if watch.unread() {
+        watch.spend();
     }
 }
 
@@ -103,7 +111,7 @@ pub(crate) fn failed(
     if row.status.is_none() {
         return Err(record);
     }
-    let worker = Rc::clone(&record.worker);
+    let (worker, watch) = (Rc::clone(&record.worker), Rc::clone(&record.watch));
     let page = telling.page.map_or_else(|| page_of(fault), |page| *page);
     let rendered = page.render(Form::preferred(telling.headers), telling.request_id);
     record.answered(rendered.status.as_u16());
@@ -122,7 +130,8 @@ pub(crate) fn failed(
     if rendered.status == StatusCode::METHOD_NOT_ALLOWED {
         fields.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
     }
-    sign(fields, &worker);
+    leave_unread(&watch);
+    sign(fields, &worker, &watch);
     if row.close {
         fields.insert(header::CONNECTION, CLOSE);
     }
@@ -132,10 +141,11 @@ pub(crate) fn failed(
 /// An answer without a body.
 fn bare(mut record: Box<Record>, status: StatusCode) -> Response<Body> {
     record.answered(status.as_u16());
-    let worker = Rc::clone(&record.worker);
+    let (worker, watch) = (Rc::clone(&record.worker), Rc::clone(&record.watch));
     let mut response = Response::new(Body::whole(Bytes::new(), record));
     *response.status_mut() = status;
-    sign(response.headers_mut(), &worker);
+    leave_unread(&watch);
+    sign(response.headers_mut(), &worker, &watch);
     response
 }
 

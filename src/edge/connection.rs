@@ -123,7 +123,7 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
         },
         Stop::Hyper(Err(error)) => broken(guest, stream, &error),
         // hyper was about to read the rest of a body away, or to close.
-        Stop::Order(Order::Park) | Stop::Leave if watch.unread() => End::Done(stream),
+        Stop::Order(Order::Park) | Stop::Leave if watch.unread() || watch.spent() => End::Done(stream),
         Stop::Order(Order::Park) | Stop::Leave => End::Rest(stream, lead),
         Stop::Order(Order::Expired) => {
             let partly = watch.phase() == Phase::Head;

@@ -44,6 +44,10 @@ pub(crate) async fn serve(
     watch: Rc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Broken> {
+    // Its answer was under way already when the request before turned out to be the last one.
+    if watch.spent() {
+        return Err(Broken(Fault::ClientBody));
+    }
     let record = Record::begin(&worker, &watch);
     let (mut parts, body) = request.into_parts();
     watch.set_unread(!body.is_end_stream());
@@ -319,7 +323,7 @@ fn respond(
         confine(&mut fields, host);
     }
     answer::mark(&mut fields, &rest.decision);
-    answer::sign(&mut fields, &record.worker);
+    answer::sign(&mut fields, &record.worker, &record.watch);
     exchange.buffer.advance(head.length);
     let body = body(record, &head, exchange, rest.patience.idle);
     let mut response = Response::new(body);

@@ -125,8 +125,12 @@ impl Upload {
                 Some(Err(_)) if watch.ended() => return Err(Stopped::Client(Fault::ClientGone)),
                 Some(Err(_)) => return Err(Stopped::Client(Fault::ClientBody)),
                 Some(Ok(piece)) => {
-                    // Trailers end here (RFC 9110 6.5.1).
-                    let Ok(data) = piece.into_data() else { continue };
+                    // Trailers end here (RFC 9110 6.5.1). hyper takes a bare LF in them for a part of a value, others
+                    // for the end of a line: what it then reads over is the next request to whoever sent it.
+                    let Ok(data) = piece.into_data() else {
+                        watch.spend();
+                        continue;
+                    };
                     if data.is_empty() {
                         continue;
                     }

@@ -118,6 +118,8 @@ pub(crate) struct Watch {
     ended: Cell<bool>,
     /// Whether bytes of the last request's body may still come.
     unread: Cell<bool>,
+    /// Whether no further request is to be served.
+    spent: Cell<bool>,
     /// Whether only the connection's end tells the client that a body is whole (HTTP/1.0), which the socket has
     /// not been told yet.
     until_close: Cell<bool>,
@@ -144,6 +146,7 @@ impl Watch {
             probe: Cell::new(false),
             ended: Cell::new(false),
             unread: Cell::new(false),
+            spent: Cell::new(false),
             until_close: Cell::new(false),
             resets: Cell::new(false),
             tunnel: RefCell::new(None),
@@ -262,6 +265,16 @@ impl Watch {
     /// A request has a body, or has none; or its body has been read to its end.
     pub(crate) fn set_unread(&self, unread: bool) {
         self.unread.set(unread);
+    }
+
+    /// The request being served is the last one: where it ended is not beyond doubt.
+    pub(crate) fn spend(&self) {
+        self.spent.set(true);
+    }
+
+    /// Whether no further request is to be served.
+    pub(crate) fn spent(&self) -> bool {
+        self.spent.get()
     }
 
     /// Whether bytes of the last request's body may still come: only who knows its framing may read on, and after
