@@ -45,7 +45,9 @@ fn ready_ones_and_draining_ones_only_where_none_is_ready() {
 #[test]
 fn a_base_that_is_gone_for_a_moment_takes_no_version_with_it() {
     let mut world = World::shop(json!({}));
-    world.apply([slice("shop-version-2", &["10.0.0.2"])]);
+    let mut known = dpv("shop-version-2");
+    known["status"] = json!({"base": {"name": "shop"}});
+    world.apply([known, slice("shop-version-2", &["10.0.0.2"])]);
     let version = |world: &World| route(world, "version-2.shop.example.com/").endpoints.len();
     assert_eq!(version(&world), 1);
     world.remove(Kind::Deployment, "shop");
