@@ -61,7 +61,7 @@ async fn nothing_is_left(world: &World, scene: &Scene<'_>) {
         world.kubectl(&marked).is_empty()
     })
     .await;
-    until(60, "the clones are gone, and the base stays", async || {
+    until(300, "the clones are gone, and the base stays", async || {
         let clones = "deployments,services,replicasets,pods,networkpolicies,poddisruptionbudgets";
         scene.kubectl(&["get", clones, "-l", "kyaninus.com/dpv", "-o", "name"]).is_empty()
     })
