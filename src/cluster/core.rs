@@ -1,7 +1,16 @@
 //! Everything known of the cluster, and what follows from it. No clock, no I/O: every input comes through a
 //! method, and [`Core::settle`] draws the conclusions. Who may write asks it what to write.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `hear` | what the watches tell, into what is known |
+//! | here | what follows from it: plan, table, statuses, writes |
+//! | `tell` | what others ask of it |
 
-use std::collections::{BTreeMap, BTreeSet};
+mod hear;
+mod tell;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,14 +18,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::books::{self, Book, Effect};
+use super::books::Book;
 use super::edges::{Edges, Served};
-use super::kinds::{Read, Roles, Subject, Watched};
-use super::watch::Heard;
+use super::kinds::{Roles, Subject, Watched};
 use super::write::{Outcome, Planned, Write, Writer};
-use crate::inventory::object::RouterFacts;
 use crate::inventory::report::{CloneReport, Reports};
-use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Object, Settings};
+use crate::inventory::{Changes, Edit, Inventory, Key, Kind, Settings};
 use crate::plan::{self, Planner};
 use crate::routes::{Compiled, Table, compile};
 use crate::standing::{self, Affected, Statuses};
@@ -196,112 +203,6 @@ impl Core {
         self.writer.as_ref().filter(|_| self.may_write()).and_then(Writer::again)
     }
 
-    /// Takes in what the watches tell; returns what is worth a line in the log.
-    pub fn take(&mut self, heard: impl IntoIterator<Item = Heard>) -> Vec<Remark> {
-        let (mut edits, mut remarks) = (Vec::new(), Vec::new());
-        for Heard { watch, at, news } in heard {
-            let Some(book) = self.books.get_mut(watch) else { continue };
-            let (subject, effect) = (book.watched.subject, book.hear(news));
-            match effect {
-                Effect::Seen(read) => edits.extend(self.see(read, at)),
-                Effect::Gone(key) => edits.extend(self.lose(subject, key, at)),
-                Effect::Sweep(listed) => {
-                    // What is known has to be complete before what is missing can be told.
-                    self.update(std::mem::take(&mut edits));
-                    for key in self.vanished(watch, &listed) {
-                        edits.extend(self.lose(subject, key, at));
-                    }
-                }
-                Effect::State => {
-                    let (title, trouble) = (book.title(), book.trouble());
-                    remarks.push(Remark::Watch { title, trouble });
-                }
-                Effect::Unreadable(key, words) => {
-                    remarks.push(Remark::Unreadable(format!("{} {key}: {words}", subject.as_str())));
-                }
-                Effect::Nothing => {}
-            }
-        }
-        self.update(edits);
-        remarks
-    }
-
-    fn see(&mut self, read: Read, at: Instant) -> Option<Edit> {
-        match read {
-            Read::Object(object, version) => {
-                if let Object::Router(router) = &*object {
-                    self.see_router(router, version);
-                }
-                self.since.get_or_insert(at);
-                Some(Edit::Apply(object))
-            }
-            Read::Edge(edge, report) => {
-                self.edges.hear(edge, report, at);
-                self.edges_due = Some(at);
-                None
-            }
-        }
-    }
-
-    fn see_router(&mut self, router: &RouterFacts, version: u64) {
-        let generation = router.meta.generation;
-        let programmed = router.status.conditions.iter().any(|condition| {
-            condition.type_ == "Programmed"
-                && condition.status == "True"
-                && condition.observed_generation == generation
-        });
-        self.reached = self.reached.max(version);
-        if self.edges.router(&router.meta.key, generation, version, programmed) {
-            self.specifications += 1;
-        }
-    }
-
-    fn lose(&mut self, subject: Subject, key: Key, at: Instant) -> Option<Edit> {
-        match subject {
-            Subject::Objects(kind) => {
-                if kind == Kind::Router {
-                    self.edges.forget_router(&key);
-                }
-                self.since.get_or_insert(at);
-                Some(Edit::Remove(kind, key))
-            }
-            Subject::Edges => {
-                self.edges.forget(&key);
-                self.edges_due = Some(at);
-                None
-            }
-        }
-    }
-
-    /// What a watch knew of and its complete list does not name.
-    fn vanished(&self, watch: usize, listed: &BTreeSet<Key>) -> Vec<Key> {
-        let Some(book) = self.books.get(watch) else { return Vec::new() };
-        let known = match book.watched.subject {
-            Subject::Objects(kind) => books::keys(&self.inventory, kind, book.namespace.as_deref()),
-            Subject::Edges => self.edges.names().cloned().collect(),
-        };
-        known.into_iter().filter(|key| !listed.contains(key)).collect()
-    }
-
-    fn update(&mut self, edits: Vec<Edit>) {
-        let changes = self.inventory.update(edits);
-        let server = (Kind::EndpointSlice, Key::new(API_SERVER.0, API_SERVER.1));
-        if changes.objects.contains(&server) {
-            self.refuse(&server.1);
-        }
-        self.changes.extend(changes);
-    }
-
-    /// Where the API server is, nothing else may claim to be.
-    fn refuse(&mut self, server: &Key) {
-        let addresses = self.inventory.slices.get(server).into_iter().flat_map(|slice| {
-            let of_port = |port: u16| slice.endpoints.iter().map(move |it| SocketAddr::new(it.address, port));
-            slice.ports.iter().flat_map(move |port| of_port(port.port))
-        });
-        self.settings.refused = self.configured.iter().copied().chain(addresses).collect();
-        self.affected = Affected::all(&self.inventory);
-    }
-
     /// Brings about what follows from all that was heard since. Nothing does before the first complete list
     /// of every kind that cannot be done without.
     pub fn settle(&mut self, now: Timestamp, instant: Instant) -> Settled {
@@ -394,12 +295,6 @@ impl Core {
         self.edges_due
     }
 
-    /// What the table in service holds.
-    #[must_use]
-    pub fn served(&self) -> Served {
-        self.served
-    }
-
     /// Compiles, and puts the table in service where it differs; tells whether it does.
     fn route(&mut self, changes: &Changes) -> bool {
         let before = self.compiled.as_ref().map(|compiled| compiled.table.clone());
@@ -420,67 +315,6 @@ impl Core {
         }
         self.compiled = Some(compiled);
         differs
-    }
-
-    /// Whether every kind that cannot be done without has been listed.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.books.iter().all(|book| book.complete || !book.watched.required)
-    }
-
-    /// Whether this process writes: it holds the Lease, and nothing more is to be waited for, since all that
-    /// a clone may be caught by has been seen, or may not be seen.
-    #[must_use]
-    pub fn may_write(&self) -> bool {
-        self.leads && self.books.iter().all(Book::is_settled)
-    }
-
-    /// What is missing before requests are welcome, with what is wrong.
-    #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let missing = self.books.iter().filter(|book| !book.complete && book.watched.required);
-        missing
-            .map(|book| match book.trouble() {
-                Some(trouble) => format!("the list of {trouble}"),
-                None => format!("the list of {}", book.title()),
-            })
-            .collect()
-    }
-
-    /// What the API server does not answer now.
-    #[must_use]
-    pub fn failing(&self) -> Vec<String> {
-        self.books.iter().filter_map(Book::trouble).collect()
-    }
-
-    /// The generation of the table in service.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.compiled.as_ref().map_or(0, |compiled| compiled.table.generation)
-    }
-
-    /// The objects known.
-    #[must_use]
-    pub fn inventory(&self) -> &Inventory {
-        &self.inventory
-    }
-
-    /// The statuses that differ from what is written; empty where this is no controller.
-    #[must_use]
-    pub fn statuses(&self) -> &Statuses {
-        &self.statuses
-    }
-
-    /// By kind, whether the API server answers its watches, and how many of its objects cannot be read.
-    #[must_use]
-    pub fn watches(&self) -> BTreeMap<&'static str, (bool, usize)> {
-        let mut watches = BTreeMap::new();
-        for book in &self.books {
-            let known = watches.entry(book.watched.subject.as_str()).or_insert((true, 0));
-            known.0 &= book.failure.is_none() && book.complete;
-            known.1 += book.unreadable();
-        }
-        watches
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cluster::books;
 use crate::cluster::kinds::{self, watched};
 use crate::cluster::trouble::{Failure, Trouble};
-use crate::cluster::watch::News;
+use crate::cluster::watch::{Heard, News};
 use crate::inventory::report::Programmed;
 use crate::inventory::{Object, snapshot};
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::in_use::{self, Leaving, Use, Verdict};
 use super::index::{Live, group_of, live};
-use super::memory::{Memory, mark_text};
+use super::memory::Memory;
 use super::outcome::Outcome;
-use super::prepare::{Mark, Prepared};
+use super::prepare::{Mark, Prepared, mark_text};
 use super::{Act, Because, Lane, Write, address, compare, rolling, status};
 use crate::api::names;
 use crate::inventory::object::VersionFacts;
@@ -93,8 +93,8 @@ fn finalizer(situation: &Situation<'_>, dpv: &VersionFacts, memory: &mut Memory)
     if memory.is_busy(&write.lane()) {
         return None;
     }
-    let behind = memory.is_behind(&write.target, Some(&dpv.meta), now);
-    let at = behind.unwrap_or_else(|| memory.may_try(&write, now));
+    let behind = memory.echoes.is_behind(&write.target, Some(&dpv.meta), now);
+    let at = behind.unwrap_or_else(|| memory.troubles.may_try(&write, now));
     if at > now {
         memory.alarm(key, at);
         return None;
@@ -209,7 +209,7 @@ impl Survey {
     ) {
         let target = &desired.reference;
         let live = live(situation.inventory, target);
-        if let Some(until) = memory.is_behind(target, live.map(|live| live.meta), situation.now) {
+        if let Some(until) = memory.echoes.is_behind(target, live.map(|live| live.meta), situation.now) {
             memory.alarm(&dpv.meta.key, until);
             self.unsettled = true;
             self.pending |= memory.is_pending(&dpv.meta.key);
@@ -225,10 +225,10 @@ impl Survey {
             }
             Some(live) if !is_ours(&live, uid) => {
                 let create = create();
-                if memory.may_try(&create, situation.now) <= situation.now {
+                if memory.troubles.may_try(&create, situation.now) <= situation.now {
                     memory.learned(&create, Outcome::Taken, situation.now);
                 }
-                let again = memory.may_try(&create, situation.now);
+                let again = memory.troubles.may_try(&create, situation.now);
                 memory.alarm(&dpv.meta.key, again);
                 (self.unsettled, self.obstructed, self.pending) = (true, true, true);
             }
@@ -255,7 +255,7 @@ impl Survey {
         };
         let Some(difference) = difference(&target, live, uid, prepared, memory) else { return };
         if difference.because == Because::Drift {
-            let at = memory.may_set_back(&target, &difference.field, now);
+            let at = memory.contests.may_set_back(&target, &difference.field, now);
             if at > now {
                 memory.alarm(&dpv.meta.key, at);
                 return;
@@ -282,7 +282,7 @@ impl Survey {
             self.unsettled = true;
             return;
         }
-        let at = memory.may_try(&write, now);
+        let at = memory.troubles.may_try(&write, now);
         if at > now {
             memory.alarm(&dpv.meta.key, at);
             self.unsettled = true;
@@ -360,14 +360,14 @@ fn unwanted(
         let Some(live) = live(situation.inventory, &target).filter(|live| is_ours(live, uid)) else {
             continue;
         };
-        let behind = memory.is_behind(&target, Some(live.meta), situation.now);
+        let behind = memory.echoes.is_behind(&target, Some(live.meta), situation.now);
         if is_wanted || live.meta.deleting {
             continue;
         }
         let Some(uid) = live.meta.uid.clone() else { continue };
         let act = Act::Delete { uid, resource_version: live.meta.resource_version.clone() };
         let write = Write { target, cause: dpv.reference(), act };
-        let at = behind.unwrap_or_else(|| memory.may_try(&write, situation.now));
+        let at = behind.unwrap_or_else(|| memory.troubles.may_try(&write, situation.now));
         if at > situation.now {
             memory.alarm(key, at);
         } else {
@@ -420,7 +420,7 @@ fn still_rolling(situation: &Situation<'_>, group: &rolling::Group, memory: &mut
         let owner = live.and_then(|live| live.meta.controller.as_ref());
         let busy = owner
             .is_some_and(|owner| memory.is_busy(&Lane::Clone(reference.key.sibling(owner.name.as_str()))));
-        let behind = memory.is_behind(&reference, live.map(|live| live.meta), situation.now).is_some();
+        let behind = memory.echoes.is_behind(&reference, live.map(|live| live.meta), situation.now).is_some();
         let object = live.and_then(|live| live.object).map(Document::value);
         let object = object.as_ref();
         if !busy && !behind && !object.is_some_and(rolling::is_unfinished) {

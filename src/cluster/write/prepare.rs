@@ -98,6 +98,12 @@ fn annotate(object: &mut Value, mark: String) {
     }
 }
 
+/// The mark that an object bears.
+#[must_use]
+pub fn mark_text(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/annotations")?.get(names::ANNOTATION_APPLIED)?.as_str()
+}
+
 /// The length of a hash in hex digits: 64 bits, so that a change that is not noticed takes longer than anyone
 /// waits.
 const HASH: usize = 16;

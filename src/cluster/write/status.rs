@@ -78,8 +78,8 @@ pub(super) fn decide(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Writ
         // Looked at again when it is heard what came of it.
         let busy = memory.is_busy(&write.lane());
         let spaced = memory.statuses.last.get(&target).and_then(|last| last.checked_add(SPACING).ok());
-        let behind = memory.is_behind(&target, live, now);
-        let at = [spaced, behind, Some(memory.may_try(&write, now))].into_iter().flatten().max();
+        let behind = memory.echoes.is_behind(&target, live, now);
+        let at = [spaced, behind, Some(memory.troubles.may_try(&write, now))].into_iter().flatten().max();
         memory.statuses.due.insert(target.clone(), wanted.clone());
         match at.filter(|at| *at > now) {
             _ if busy => {}

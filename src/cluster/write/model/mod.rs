@@ -4,9 +4,11 @@
 //! field ownership, defaults, other words, garbage collection, finalizers) and plays the Deployment and
 //! EndpointSlice controllers. The real one answers the same questions in `tests/cluster`.
 
+mod leaving;
 mod rules;
 mod schedules;
 mod server;
+mod turns;
 mod world;
 
 pub use server::{Server, id};

@@ -1,26 +1,15 @@
-//! Every rule of "Applying", each on a world of its own.
+//! What becomes of a clone's objects: every rule of "Applying", each on a world of its own. Who takes turns is
+//! in `turns`, what goes and how in `leaving`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::super::in_use::DRAIN;
-use super::world::{base, image, router, service, version};
-use super::{Fault, Server, World, id};
-use crate::api::names;
+use super::world::{base, image, image_of, service, set_image, version};
+use super::{Fault, World};
 use crate::inventory::Kind;
 
 const SERVICE: Kind = Kind::Service;
 const DEPLOYMENT: Kind = Kind::Deployment;
 const DPV: Kind = Kind::DeploymentVersion;
-
-fn image_of(world: &World, name: &str) -> String {
-    let deployment = world.get(DEPLOYMENT, name).unwrap();
-    deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
-}
-
-fn set_image(world: &mut World, name: &str, image: &str) {
-    world
-        .edit(DEPLOYMENT, name, |it| it["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image));
-}
 
 #[test]
 fn a_version_is_made_services_first_and_then_nothing_is_written() {
@@ -273,155 +262,6 @@ fn a_refusal_harms_nobody_else_and_ends_when_its_cause_does() {
 }
 
 #[test]
-fn a_base_that_changes_is_followed_five_at_a_time_and_by_the_active_version_last() {
-    let names: Vec<String> = (1..=12).map(|n| format!("v{n:02}")).collect();
-    let mut world = World::shop(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    world.edit(Kind::Router, "shop", |it| it["spec"]["active"] = json!("v03"));
-    world.rest();
-    set_image(&mut world, "shop", "shop:2");
-    let followed = |world: &World| {
-        let names = names.iter().filter(|name| image_of(world, &format!("shop-{name}")) == "shop:2");
-        names.cloned().collect::<Vec<String>>()
-    };
-    world.hear(usize::MAX);
-    for _ in 0..5 {
-        world.turn();
-        world.hear(usize::MAX);
-        world.pass(200);
-    }
-    // None of them has come up: the others wait.
-    assert_eq!(followed(&world), ["v01", "v02", "v04", "v05", "v06"]);
-    world.pass(2_000);
-    world.turn();
-    assert_eq!(world.condition("shop-v07", "Ready").1, "WaitingForTurn");
-    assert_eq!(world.condition("shop-v07", "Available").0, "True");
-    let mut most = 0;
-    while followed(&world).len() < 12 {
-        let before = followed(&world).len();
-        world.server.tick(world.now);
-        world.hear(usize::MAX);
-        world.turn();
-        most = most.max(followed(&world).len() - before);
-        if followed(&world).contains(&"v03".to_owned()) {
-            assert_eq!(followed(&world).len(), 12, "the active one is the last");
-        }
-        world.pass(200);
-    }
-    assert!(most <= 5);
-    world.rest();
-    assert_eq!(world.condition("shop-v03", "Ready").0, "True");
-}
-
-#[test]
-fn broken_versions_keep_nobody_from_following_for_long() {
-    let mut world = World::shop(&["v1", "v2", "v3"]);
-    world.max_rolling = 1;
-    world.begin();
-    world.rest();
-    set_image(&mut world, "shop", "shop:2");
-    // No Deployment ever comes up again.
-    for _ in 0..2_000 {
-        world.hear(usize::MAX);
-        world.turn();
-        world.pass(200);
-    }
-    for name in ["shop-v1", "shop-v2", "shop-v3"] {
-        assert_eq!(image_of(&world, name), "shop:2");
-    }
-}
-
-#[test]
-fn an_authors_own_change_does_not_wait_for_its_turn() {
-    let mut world = World::shop(&["v1", "v2", "v3"]);
-    world.max_rolling = 1;
-    world.begin();
-    world.rest();
-    set_image(&mut world, "shop", "shop:2");
-    world.hear(usize::MAX);
-    world.turn();
-    world.edit(DPV, "shop-v3", |it| it["spec"]["deploymentSpec"] = image("mine:1"));
-    world.hear(usize::MAX);
-    world.turn();
-    assert_eq!(image_of(&world, "shop-v3"), "mine:1");
-    assert_eq!(image_of(&world, "shop-v2"), "shop:1");
-}
-
-fn bears_finalizer(world: &World, name: &str) -> bool {
-    let dpv = world.get(DPV, name).unwrap();
-    dpv["metadata"]["finalizers"]
-        .as_array()
-        .is_some_and(|list| list.contains(&json!(names::FINALIZER_IN_USE)))
-}
-
-#[test]
-fn a_version_in_use_bears_the_finalizer_until_traffic_has_left() {
-    let mut world = World::shop(&["v1", "v2"]);
-    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v1", &["v2"])));
-    world.rest();
-    assert!(bears_finalizer(&world, "shop-v1") && bears_finalizer(&world, "shop-v2"));
-    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v2", &[])));
-    world.rest();
-    assert!(!bears_finalizer(&world, "shop-v1") && bears_finalizer(&world, "shop-v2"));
-    world.delete(DPV, "shop-v2");
-    let begun = world.now;
-    let mut moved = None;
-    while world.has(DPV, "shop-v2") {
-        assert!(world.has(DEPLOYMENT, "shop-v2") && world.has(SERVICE, "shop-v2"));
-        world.server.tick(world.now);
-        world.hear(usize::MAX);
-        world.turn();
-        let active = &world.get(Kind::Router, "shop").unwrap()["status"]["active"];
-        if active == "base" {
-            moved.get_or_insert(world.now);
-        }
-        world.pass(250);
-        assert!(world.now.duration_since(begun).as_secs() < 20, "it does not hang");
-    }
-    assert!(world.now.duration_since(moved.unwrap()) >= DRAIN);
-    world.rest();
-    assert!(!world.has(DEPLOYMENT, "shop-v2"));
-}
-
-fn merged(old: &Value, new: Value) -> Value {
-    let mut merged = old.clone();
-    merged["spec"] = new["spec"].clone();
-    merged
-}
-
-#[test]
-fn without_a_router_nothing_holds_a_deletion_up() {
-    let mut world = World::shop(&["v1"]);
-    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v1", &[])));
-    world.rest();
-    assert!(bears_finalizer(&world, "shop-v1"));
-    // As a namespace's deletion does it, in some order.
-    world.delete(DPV, "shop-v1");
-    world.delete(Kind::Router, "shop");
-    world.hear(usize::MAX);
-    world.turn();
-    assert!(!world.has(DPV, "shop-v1"));
-}
-
-#[test]
-fn a_version_being_deleted_gets_nothing_new() {
-    let mut world = World::shop(&["v1"]);
-    world.edit(Kind::Router, "shop", |it| *it = merged(it, router("v1", &[])));
-    world.rest();
-    world.delete(DPV, "shop-v1");
-    world.delete(SERVICE, "shop-v1");
-    set_image(&mut world, "shop", "shop:2");
-    world.hear(usize::MAX);
-    for _ in 0..8 {
-        world.turn();
-        world.hear(usize::MAX);
-        world.pass(250);
-    }
-    assert!(world.has(DPV, "shop-v1"));
-    assert!(!world.has(SERVICE, "shop-v1"));
-    assert_eq!(image_of(&world, "shop-v1"), "shop:1");
-}
-
-#[test]
 fn a_status_is_written_once_a_second_at_most() {
     let mut world = World::shop(&["v1"]);
     world.rest();
@@ -458,18 +298,4 @@ fn a_lost_answer_to_a_creation_is_no_stranger() {
     world.rest();
     assert_eq!(world.condition("shop-v1", "Ready").0, "True");
     assert!(!world.server.events.iter().any(|event| event["reason"] == "NameTaken"));
-}
-
-#[test]
-fn one_that_is_deleted_and_made_anew_gets_a_clone_of_its_own() {
-    let mut world = World::shop(&["v1"]);
-    world.rest();
-    world.delete(DPV, "shop-v1");
-    world.put(DPV, version("v1", image("shop:9")));
-    world.rest();
-    assert_eq!(image_of(&world, "shop-v1"), "shop:9");
-    let uid = world.get(DPV, "shop-v1").unwrap()["metadata"]["uid"].clone();
-    assert_eq!(world.get(DEPLOYMENT, "shop-v1").unwrap()["metadata"]["ownerReferences"][0]["uid"], uid);
-    assert_eq!(world.server.orphans(), Vec::new());
-    assert_eq!(Server::reference(&id(DPV, "x")).to_string(), "DeploymentVersion n/x");
 }

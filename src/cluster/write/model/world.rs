@@ -322,3 +322,16 @@ pub fn router(active: &str, rules: &[&str]) -> Value {
 pub fn image(image: &str) -> Value {
     json!({"template": {"spec": {"containers": [{"name": "web", "image": image}]}}})
 }
+
+/// The image of a Deployment.
+pub fn image_of(world: &World, name: &str) -> String {
+    let deployment = world.get(Kind::Deployment, name).unwrap();
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
+}
+
+/// Somebody gives a Deployment another image.
+pub fn set_image(world: &mut World, name: &str, image: &str) {
+    world.edit(Kind::Deployment, name, |it| {
+        it["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image)
+    });
+}
