@@ -15,9 +15,9 @@ use program::Program;
 /// The example, with all its versions served.
 fn example() -> Program {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/examples/shop");
-    let program = Program::local(&folder, "shop.localhost");
+    let mut program = Program::local(&folder, "shop.localhost");
     for version in ["version-1", "version-2", "version-3"] {
-        program.wait_for(&format!("{version}.shop.localhost"));
+        assert!(program.serves(&format!("{version}.shop.localhost")), "the program ended");
     }
     program
 }

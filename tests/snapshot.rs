@@ -33,23 +33,23 @@ impl Drop for Program {
     }
 }
 
-/// A port that nobody has just now.
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// Addresses that nobody has just now, each another: they are held together before they are let go.
+fn free<const N: usize>() -> [SocketAddr; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|one| one.local_addr().unwrap())
 }
 
 impl Program {
     /// With a kubeconfig that leads to a port on which nobody listens.
     fn run(folder: &Path) -> Self {
         let kubeconfig = folder.join("kubeconfig");
+        let [nobody, edge, admin] = free();
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-             clusters: [{{name: x, cluster: {{server: 'http://{}'}}}}]\n\
-             contexts: [{{name: x, context: {{cluster: x, user: x}}}}]\nusers: [{{name: x, user: {{}}}}]\n",
-            free()
+             clusters: [{{name: x, cluster: {{server: 'http://{nobody}'}}}}]\n\
+             contexts: [{{name: x, context: {{cluster: x, user: x}}}}]\nusers: [{{name: x, user: {{}}}}]\n"
         );
         std::fs::write(&kubeconfig, text).unwrap();
-        let (edge, admin) = (free(), free());
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_synkronic"))
             .args(["run", "--role", "edge", "--workers", "1", "--drain-timeout", "1s"])

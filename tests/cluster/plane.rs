@@ -140,11 +140,10 @@ impl Plane {
     }
 }
 
-/// An address of this namespace that nobody listens on now.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|bound| bound.local_addr())
-        .expect("loopback has ports")
+/// Addresses of this namespace that nobody listens on now, each another: they are held together before they are let go.
+pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
+    let held = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports"));
+    held.map(|one| one.local_addr().expect("a bound socket has an address"))
 }
 
 /// Waits until something holds, at most `seconds`; `what` says what did not come.

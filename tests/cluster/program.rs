@@ -13,7 +13,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::plane::{Plane, free_address, until};
+use crate::plane::{Plane, free_addresses, until};
 
 /// A request that takes longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub struct Program {
 impl Program {
     /// Starts it as the user `synkronic`, and waits until it is ready.
     pub async fn start(plane: &Plane, arguments: &[&str]) -> Self {
-        let (edge, admin) = (free_address(), free_address());
+        let [edge, admin] = free_addresses();
         let log = plane.folder().join(format!("synkronic-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
         // Another build of it can be tried, as the one that is shipped.
         let binary =

@@ -17,8 +17,21 @@ pub struct Program {
 
 impl Program {
     /// Starts it on a folder of manifests and waits until `host` is served.
+    ///
+    /// It may find a port taken that was free a moment ago: others on this machine ask the kernel for ports too.
+    /// Then it ends at once, and is started again on others.
     pub fn local(folder: &Path, host: &str) -> Self {
-        let (port, admin) = (free_port(), free_port());
+        for _ in 0..5 {
+            let mut program = Self::start(folder);
+            if program.serves(host) {
+                return program;
+            }
+        }
+        panic!("`synkronic local` ended each time it was started; what it said is above");
+    }
+
+    fn start(folder: &Path) -> Self {
+        let [port, admin] = free_ports();
         let process = Command::new(env!("CARGO_BIN_EXE_synkronic"))
             .arg("local")
             .arg(folder)
@@ -26,18 +39,20 @@ impl Program {
             .stdin(Stdio::null())
             .spawn()
             .expect("the binary under test starts");
-        let program = Self { process, port, admin };
-        program.wait_for(host);
-        program
+        Self { process, port, admin }
     }
 
-    /// Until a host is served.
-    pub fn wait_for(&self, host: &str) {
+    /// Whether a host is served before the program ends; fails where neither comes.
+    pub fn serves(&mut self, host: &str) -> bool {
         let end = Instant::now() + Duration::from_secs(60);
         while !get(self.port, host, "/").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return false;
+            }
             assert!(Instant::now() < end, "{host} is not served within 60 s");
             std::thread::sleep(Duration::from_millis(20));
         }
+        true
     }
 
     /// The number of a metric without labels, 0 where it isn't there.
@@ -63,9 +78,10 @@ impl Drop for Program {
     }
 }
 
-/// A port that nobody holds now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).expect("loopback has ports").port()
+/// Ports that nobody holds now, each another: they are held together before they are let go.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has ports"));
+    held.map(|one| one.local_addr().expect("a bound socket has an address").port())
 }
 
 /// One whole answer as text, on a connection of its own; nothing where there is none.
