@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::Value;
 
 use super::edges::Report;
@@ -251,7 +253,8 @@ fn lighten(object: &mut Object) {
             it.spec.remove = Vec::new();
             let base =
                 it.status.base.take().map(|base| BaseReference { name: base.name, ..Default::default() });
-            it.status = DeploymentVersionStatus { base, ..Default::default() };
+            let conditions = it.trouble().map(trouble).into_iter().collect();
+            it.status = DeploymentVersionStatus { base, conditions, ..Default::default() };
         }
         Object::Router(it) => lighten_meta(&mut it.meta, &[]),
         Object::Pod(_)
@@ -260,6 +263,18 @@ fn lighten(object: &mut Object) {
         | Object::NetworkPolicy(_)
         | Object::ConfigMap(_)
         | Object::Secret(_) => {}
+    }
+}
+
+/// Of all conditions the one that the page of a version that is not up repeats, and of it only what it repeats.
+fn trouble(reason: &str) -> Condition {
+    Condition {
+        type_: "Ready".to_owned(),
+        status: "False".to_owned(),
+        reason: reason.to_owned(),
+        message: String::new(),
+        observed_generation: None,
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
     }
 }
 

@@ -89,13 +89,18 @@ fn an_edge_keeps_what_routing_needs() {
     let dpv = item(
         "shop-2",
         json!({"metadata": {}, "spec": {"name": "shop", "suspend": true, "deploymentSpec": {"replicas": 3}},
-            "status": {"base": {"name": "shop"}, "url": "http://x/"}}),
+            "status": {"base": {"name": "shop"}, "url": "http://x/", "conditions": [
+                {"type": "Routed", "status": "False", "reason": "NoRouter", "message": "m",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z"},
+                {"type": "Ready", "status": "False", "reason": "CrashLooping", "message": "secret",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}),
     );
-    let Object::DeploymentVersion(VersionFacts { spec, status, .. }) =
-        object(Kind::DeploymentVersion, EDGE, dpv)
-    else {
+    let Object::DeploymentVersion(version) = object(Kind::DeploymentVersion, EDGE, dpv) else {
         panic!("no DeploymentVersion")
     };
+    assert_eq!((version.trouble(), version.status.conditions.len()), (Some("CrashLooping"), 1));
+    let VersionFacts { spec, status, .. } = version;
+    assert!(status.conditions.iter().all(|condition| condition.message.is_empty()));
     assert!(spec.suspend && spec.deployment_spec.is_none());
     assert_eq!((status.base.map(|base| base.name), status.url), (Some("shop".to_owned()), None));
 }

@@ -34,6 +34,11 @@ impl Balance<'_> {
         self.choose(route, Some(avoid)).filter(|slot| slot.endpoint.id != avoid)
     }
 
+    /// Whether the route has an endpoint that is not set aside.
+    pub(crate) fn has_healthy(&self, route: &Route) -> bool {
+        self.any_healthy(route, None).is_some()
+    }
+
     fn better_of_two(&self, route: &Route, avoid: Option<u64>) -> Option<Rc<Slot>> {
         let one = self.random(route, avoid)?;
         let other = self.random(route, Some(one.endpoint.id)).filter(|slot| avoid != Some(slot.endpoint.id));

@@ -57,7 +57,8 @@ pub(crate) fn pooled(worker: &Worker, slot: &Rc<Slot>, wish: Wish) -> Option<Ups
     Some(Upstream { stream, load: Load::on(Rc::clone(slot)), reused: true })
 }
 
-/// A new connection; a second attempt beside or after the first where one is left.
+/// A new connection; where the first attempt hangs and one more is left, a second beside it. One that fails at
+/// once is for the caller to go on from.
 pub(crate) async fn dial(
     worker: &Rc<Worker>,
     route: &Route,
@@ -68,41 +69,24 @@ pub(crate) async fn dial(
     let (first_slot, first_id) = (Rc::clone(&slot), slot.endpoint.id);
     let mut first = pin!(attempt(worker, slot, limit));
     let early = poll_until(Instant::now() + worker.limits().hedge.min(limit), first.as_mut()).await;
-    let failed = match early {
-        Some(Ok(upstream)) => return Ok(upstream),
-        Some(Err(failure)) => Some(failure),
-        None => None,
-    };
-    if let Some(failure) = failed.filter(|failure| failure.fault == Fault::Exhausted) {
-        return Err(failure);
+    if let Some(done) = early {
+        return done;
     }
-    let other = worker.balance().choose_other(route, first_id);
-    let second = match other {
+    let second = match worker.balance().choose_other(route, first_id) {
         Some(other) if *attempts > 0 && worker.account(route).budget.take() => other,
-        Some(_) | None => {
-            return match failed {
-                Some(failure) => Err(failure),
-                None => first.await,
-            };
-        }
+        Some(_) | None => return first.await,
     };
     *attempts -= 1;
     worker.cells.retried();
     let second = pin!(attempt(worker, second, limit));
-    match failed {
-        Some(_) => second.await,
-        None => {
-            let mut first_failed = false;
-            let result = either(first, second, &mut first_failed).await;
-            let overtaken =
-                result.as_ref().is_ok_and(|upstream| upstream.load.slot().endpoint.id != first_id);
-            if overtaken && !first_failed {
-                // Whoever hangs has the least to do: unless set aside, it would get every next request.
-                worker.failed(&first_slot);
-            }
-            result
-        }
+    let mut first_failed = false;
+    let result = either(first, second, &mut first_failed).await;
+    let overtaken = result.as_ref().is_ok_and(|upstream| upstream.load.slot().endpoint.id != first_id);
+    if overtaken && !first_failed {
+        // Whoever hangs has the least to do: unless set aside, it would get every next request.
+        worker.failed(&first_slot);
     }
+    result
 }
 
 /// The first of two to stand; the last failure where neither does. Tells whether the first has failed.

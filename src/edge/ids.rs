@@ -31,6 +31,15 @@ impl<'r> RequestId<'r> {
         }
     }
 
+    /// The same as bytes, for which nothing needs to be told to be text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Kept(id) => id.as_bytes(),
+            Self::Owned(id) => id.as_bytes(),
+            Self::Made(digits) => &digits.0,
+        }
+    }
+
     /// The id without the request.
     pub(crate) fn owned(&self) -> RequestId<'static> {
         match self {
@@ -41,9 +50,8 @@ impl<'r> RequestId<'r> {
     }
 }
 
-/// 128 bits as hexadecimal digits; aligned, so that they are told to be text by words instead of bytes.
+/// 128 bits as hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(align(8))]
 pub(crate) struct Digits([u8; 32]);
 
 impl Digits {

@@ -12,7 +12,7 @@
 //! | `connection`, `client_io`, `park`, `watch` | a client's connection, and who waits for what on it |
 //! | `request` | the life of a request, phase by phase |
 //! | `decide`, `answer`, `cookies`, `ids` | what the table says, what the client is told |
-//! | `connect`, `pool`, `balance`, `retry` | endpoints: which one, over which connection, how often |
+//! | `attempts`, `connect`, `pool`, `balance`, `retry` | endpoints: which one, over which connection, how often |
 //! | `upstream`, `upload`, `relay`, `tunnel` | bytes both ways |
 //! | `error` | what can go wrong, and the one table of what follows |
 //! | `record`, `log` | what is remembered of a request |
@@ -35,6 +35,7 @@ use crate::wire::guard::Terms;
 
 mod accept;
 mod answer;
+mod attempts;
 mod balance;
 mod buffers;
 mod chance;

@@ -2,7 +2,8 @@
 //!
 //! guard → facts → find → the upstream head → an endpoint, a connection, the exchange, again where that is
 //! safe → the answer, whose body relays the rest (`relay`) and is recorded with its last byte (`record`).
-//! What faults lead to is not decided here but in `error` and `retry`.
+//! Where the sending goes, and how often, is in
+//! `attempts`; what faults lead to, in `error` and `retry`.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -15,17 +16,16 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::answer::{self, Telling};
-use super::connect::{Upstream, Wish, choose, dial, pooled};
+use super::attempts;
 use super::cookies::confine;
 use super::decide::{Decision, Verdict, decide};
-use super::error::{Failure, Fault, Sent};
+use super::error::Fault;
 use super::ids::RequestId;
 use super::log::Entry;
 use super::record::Record;
 use super::relay::{Body, Broken, Relay};
-use super::retry::{idempotent, may_repeat};
+use super::retry::idempotent;
 use super::tunnel::Tunnel;
-use super::upload::Upload;
 use super::upstream::{Exchange, Patience};
 use super::watch::Watch;
 use super::worker::Worker;
@@ -55,7 +55,7 @@ pub(crate) async fn serve(
         Prepared::Send(record, plan) => (record, plan),
         Prepared::Answer(response) => return response,
     };
-    let result = exchange(&worker, &watch, &mut record, &plan, &mut parts.headers, body).await;
+    let result = attempts::exchange(&worker, &watch, &mut record, &plan, &mut parts, body).await;
     worker.buffers.give_head(plan.head);
     match result {
         Ok((head, exchange)) => {
@@ -86,25 +86,25 @@ enum Prepared {
 }
 
 /// All that sending takes: nothing of it borrows the request, whose field map becomes the response's.
-struct Plan {
+pub(crate) struct Plan {
     /// The upstream request head, as bytes; the same for every attempt.
-    head: Vec<u8>,
-    body: RequestBody,
+    pub(crate) head: Vec<u8>,
+    pub(crate) body: RequestBody,
     /// Whether the request may be sent twice.
-    repeatable: bool,
-    asked: Asked,
-    rest: Rest,
+    pub(crate) repeatable: bool,
+    pub(crate) asked: Asked,
+    pub(crate) rest: Rest,
 }
 
 /// What the answer asks for.
-struct Rest {
-    decision: Decision,
+pub(crate) struct Rest {
+    pub(crate) decision: Decision,
     request_id: RequestId<'static>,
     /// In path mode: what the client calls this place.
     mount: Option<Box<Mount>>,
     /// Where cookies stay with their host: that host.
     cookie_host: Option<Box<str>>,
-    patience: Patience,
+    pub(crate) patience: Patience,
 }
 
 struct Mount {
@@ -220,7 +220,7 @@ fn plan(
         query: admitted.query,
         prefix: split.map(|(prefix, _)| prefix),
         peer: Peer { address: &watch.peer_text, trusted: watch.trusted, scheme: worker.shared.terms.scheme },
-        request_id: id.as_str(),
+        request_id: id.as_bytes(),
         pseudonym: &worker.shared.terms.pseudonym,
         version: &decision.route.version,
         ours,
@@ -250,56 +250,6 @@ fn plan(
             cookie_host: worker.shared.confine_cookies.then(|| (*admitted.host).into()),
             patience,
         },
-    }
-}
-
-/// Endpoint, connection, exchange; and once more, elsewhere, where that is safe and the budget allows.
-async fn exchange(
-    worker: &Rc<Worker>,
-    watch: &Watch,
-    record: &mut Record,
-    plan: &Plan,
-    fields: &mut HeaderMap,
-    body: Incoming,
-) -> Result<(Head, Exchange), Failure> {
-    let route = &plan.rest.decision.route;
-    let mut attempts = route.limits.retries.unwrap_or(1);
-    let mut wish = Wish { once: !plan.repeatable, new: false, avoid: None };
-    let mut upload = Upload::new(body, plan.body);
-    loop {
-        let slot = choose(worker, route, wish)?;
-        let upstream = match pooled(worker, &slot, wish) {
-            Some(upstream) => upstream,
-            // Rare beside the pool: its states stay out of the request's own.
-            None => Box::pin(dial(worker, route, slot, &mut attempts)).await?,
-        };
-        record.attempted(&upstream);
-        let (endpoint, reused) = (upstream.load.slot().endpoint.id, upstream.reused);
-        let mut exchange = Exchange::new(upstream, worker.buffers.take(), upload.take());
-        let asked =
-            exchange.ask(&plan.head, plan.asked, fields, &worker.memo, watch, plan.rest.patience).await;
-        let failure = match asked {
-            Ok(head) => return Ok((head, exchange)),
-            Err(failure) => failure,
-        };
-        record.received = exchange.uploaded();
-        if failure.fault == Fault::Reset && !reused {
-            // A pooled connection may be closed for its age; a new one that is reset is a failure.
-            worker.failed(exchange.upstream.load.slot());
-        }
-        drop(exchange);
-        let again = failure.sent != Sent::Nothing && attempts > 0 && may_repeat(failure, plan.repeatable);
-        if !again || !worker.account(route).budget.take() {
-            return Err(failure);
-        }
-        // A connection that waited in the pool may have ended of itself (RFC 9112 9.3.1), which says nothing
-        // of any endpoint; the next one is new, so this is forgiven once. Where pods end together, the attempt
-        // is then left for the second that refuses.
-        if !reused {
-            attempts -= 1;
-        }
-        worker.cells.retried();
-        wish = Wish { new: true, avoid: Some(endpoint), ..wish };
     }
 }
 
@@ -414,15 +364,4 @@ fn note_ours(worker: &Worker, watch: &Watch, record: &mut Record, parts: &Parts)
         agent: text(http::header::USER_AGENT).unwrap_or_default(),
         ..Entry::default()
     }));
-}
-
-impl Record {
-    /// An endpoint has been connected to for this request.
-    fn attempted(&mut self, upstream: &Upstream) {
-        if let Some(entry) = &mut self.entry {
-            entry.endpoint = Some(upstream.load.slot().endpoint.address);
-            entry.reused = upstream.reused;
-            entry.attempts += 1;
-        }
-    }
 }

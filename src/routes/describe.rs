@@ -102,6 +102,7 @@ fn describe_route(route: &Route) -> Map<String, Value> {
         ("responseMs", json!(millis(limits.response))),
         ("retries", json!(limits.retries)),
         ("service", json!(service)),
+        ("trouble", json!(route.trouble.as_deref())),
     ];
     entries
         .into_iter()

@@ -28,11 +28,24 @@ pub struct Route {
     pub limits: RouteLimits,
     /// Why there is no endpoint; `None` where there is one.
     pub absence: Option<Absence>,
+    /// What its DeploymentVersion says is wrong with it, as `CrashLooping`; only where there is no endpoint. The
+    /// word alone: the message beside it names images and prints what containers said, and this is for everybody.
+    pub trouble: Option<Arc<str>>,
     /// Requests in flight, of all workers; outlives recompilation.
     pub in_flight: Arc<AtomicU32>,
 }
 
 impl Route {
+    /// Why nothing serves it, as part of a sentence that begins with the version's name.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let why = self.absence.map_or("cannot be reached", Absence::sentence);
+        match &self.trouble {
+            Some(trouble) => format!("{why}; its DeploymentVersion says `{trouble}`"),
+            None => why.to_owned(),
+        }
+    }
+
     /// A route that nothing but trials made: no limits of its own, HTTP/1.1, these endpoints.
     ///
     /// # Panics
@@ -47,6 +60,7 @@ impl Route {
             version_value: HeaderValue::from_str(version).expect("a version id is a DNS label"),
             protocol: Protocol::Http1,
             absence: endpoints.is_empty().then_some(Absence::NoEndpoints),
+            trouble: None,
             endpoints: endpoints.into(),
             limits: RouteLimits::default(),
             in_flight: Arc::default(),

@@ -134,6 +134,12 @@ impl Table {
         }
     }
 
+    /// A version as the Router serves it that holds this host, or the host that this one is made from.
+    #[must_use]
+    pub fn version_at<'t>(&'t self, host: &'t str, version: &str) -> Option<&'t Arc<Route>> {
+        self.hosts.read(host)?.router.versions.get(version).map(|slot| &slot.route)
+    }
+
     /// The Router that holds a host, or the host that a version's host is made from.
     pub(super) fn router_at<'t>(&'t self, host: &'t str) -> Option<&'t RouterTable> {
         self.hosts.read(host).map(|reading| reading.router)

@@ -29,7 +29,7 @@ pub struct Head<'a> {
     /// Who sent it.
     pub peer: Peer<'a>,
     /// The request id: `admitted.request_id`, or a new one.
-    pub request_id: &'a str,
+    pub request_id: &'a [u8],
     /// The name of this very instance in `Via`, as the guard's [`super::guard::Terms::pseudonym`].
     pub pseudonym: &'a str,
     /// The version id that serves.
@@ -179,7 +179,7 @@ impl Head<'_> {
         let earlier = seen.forwarding.then_some(headers);
         forward::write(out, &self.peer, &self.admitted.host, self.admitted.port, self.prefix, earlier);
         out.extend_from_slice(b"x-request-id: ");
-        out.extend_from_slice(self.request_id.as_bytes());
+        out.extend_from_slice(self.request_id);
         if self.parts.version == Version::HTTP_11 && !seen.via && !seen.baggage {
             out.extend_from_slice(self.ours);
             return;

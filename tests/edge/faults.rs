@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use synkronic::edge::{Config, Limits};
+use synkronic::routes::{Route, RouteLimits, Table};
 
 use super::rig::{Refusing, Rig, Upstream, get, until};
 
@@ -58,6 +59,44 @@ fn one_that_refuses_is_passed_over_even_by_a_post() {
         assert_eq!(rig.ask(get("/")).status, 200);
     }
     assert!(rig.metric("synkronic_edge_endpoint_ejections_total") >= 1.0);
+}
+
+#[test]
+fn as_many_as_refuse_are_passed_over_where_one_is_left() {
+    let (upstream, refusing) = (Upstream::echo(), [Refusing::new(), Refusing::new(), Refusing::new()]);
+    let [one, two, three] = refusing.each_ref().map(|refusing| refusing.address);
+    for _ in 0..20 {
+        // A new edge each time: it has not heard of any of them.
+        let rig = Rig::on(&[one, two, upstream.address, three]);
+        assert_eq!(rig.ask(POST).status, 200);
+    }
+}
+
+#[test]
+fn a_request_that_all_refuse_goes_to_who_takes_over() {
+    let (refusing, upstream) = (Refusing::new(), Upstream::echo());
+    let limits = Limits { hedge: super::rig::HANGS, connect: super::rig::HANGS, ..Limits::default() };
+    let rig = Rig::with(Config { workers: 1, limits, ..Config::default() }, &[refusing.address]);
+    let mut client = rig.client();
+    client.send(POST);
+    rig.await_metric("synkronic_edge_endpoint_ejections_total", |count| count == 1.0);
+    let next = super::rig::route("base", vec![super::rig::endpoint(upstream.address)]);
+    rig.table.store(Arc::new(Table::of_hosts(2, [("shop.test".into(), Arc::new(next))])));
+    assert_eq!(client.response().status, 200);
+    assert_eq!(upstream.requests(), 1);
+}
+
+#[test]
+fn where_nobody_is_to_be_tried_again_one_refusal_is_the_end() {
+    let (refusing, upstream) = (Refusing::new(), Upstream::echo());
+    let endpoints = vec![super::rig::endpoint(refusing.address), super::rig::endpoint(upstream.address)];
+    let route = Route {
+        limits: RouteLimits { retries: Some(0), ..RouteLimits::default() },
+        ..super::rig::route("base", endpoints)
+    };
+    let rig = Rig::routed(Config { workers: 1, ..Config::default() }, [("shop.test", route)]);
+    until("the one that refuses is never met", || rig.ask(get("/")).status == 502);
+    assert_eq!(rig.metric("synkronic_edge_retries_total"), 0.0);
 }
 
 #[test]

@@ -36,7 +36,13 @@ async fn a_version_that_does_not_come_up_says_why() {
     for (id, reason, _, argo) in cases {
         let name = format!("shop-{id}");
         scene.show(&["describe", "dpv", &name]);
-        let page = world.get(&format!("{id}.trouble.test"), "/", &[]).await;
+        let host = format!("{id}.trouble.test");
+        // The edge learns of a status as of everything else: a moment after it was written.
+        until(10, &format!("the page of {host} says {reason}"), async || {
+            world.get(&host, "/", &[]).await.body.contains(&format!("`{reason}`"))
+        })
+        .await;
+        let page = world.get(&host, "/", &[]).await;
         println!(
             "$ curl -i http://{id}.trouble.test/\n{} {:?}\n{}\n",
             page.status,

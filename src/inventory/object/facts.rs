@@ -211,6 +211,13 @@ impl VersionFacts {
     pub fn reference(&self) -> ObjectReference {
         ObjectReference { kind: Kind::DeploymentVersion, key: self.meta.key.clone() }
     }
+
+    /// Why it is not ready, in the one word of its condition; nothing where it is, or nobody has said.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        let ready = self.status.conditions.iter().find(|condition| condition.type_ == "Ready")?;
+        (ready.status != "True").then_some(&*ready.reason)
+    }
 }
 
 impl RouterFacts {

@@ -45,7 +45,7 @@ pub(super) fn by(changes: &Changes, inventory: &Inventory, memory: &Memory) -> A
                 services(&mut affected, key, inventory, memory);
             }
             Kind::Deployment => whole_of_base(&mut affected, key, inventory),
-            Kind::DeploymentVersion => suspension(&mut affected, key, inventory),
+            Kind::DeploymentVersion => absence(&mut affected, key, inventory),
             Kind::EndpointSlice
             | Kind::Pod
             | Kind::PodDisruptionBudget
@@ -129,8 +129,8 @@ fn services(affected: &mut Affected, service: &Key, inventory: &Inventory, memor
     }
 }
 
-/// A version that is suspended, or not any more, says so where it has no endpoint.
-fn suspension(affected: &mut Affected, dpv: &Key, inventory: &Inventory) {
+/// What a DeploymentVersion says of itself is told where the version has no endpoint.
+fn absence(affected: &mut Affected, dpv: &Key, inventory: &Inventory) {
     let Some(Resolution::Resolved(resolved)) = inventory.resolution(dpv) else { return };
     for router in inventory.routers_of(&resolved.base) {
         let scope = affected.entry(router.meta.key.clone()).or_default();

@@ -9,7 +9,7 @@ use super::backends::Backends;
 use super::endpoints::{self, Chosen};
 use super::findings::Findings;
 use crate::api::VersionId;
-use crate::inventory::object::RouterFacts;
+use crate::inventory::object::{RouterFacts, VersionFacts};
 use crate::inventory::{Finding, Inventory, Key, Settings};
 use crate::routes::route::{Absence, Protocol, Route, RouteLimits};
 use crate::routes::router::{Offer, Slot};
@@ -75,9 +75,11 @@ impl Resolver<'_> {
     fn route(&mut self, id: &VersionId, exists: bool, old: Option<&Arc<Route>>) -> Arc<Route> {
         let version = old.map_or_else(|| Arc::from(id.as_str()), |old| old.version.clone());
         let (absence, endpoints) = self.endpoints(id, exists, &version);
+        let trouble = absence.and_then(|absence| self.trouble(id, absence));
         let protocol = Protocol::Http1;
         if let Some(old) = old
             && old.absence == absence
+            && old.trouble.as_deref() == trouble
             && old.limits == self.limits
             && old.protocol == protocol
             && same(&old.endpoints, &endpoints)
@@ -94,6 +96,7 @@ impl Resolver<'_> {
             endpoints,
             limits: self.limits,
             absence,
+            trouble: trouble.map(Arc::from),
             in_flight: old.map(|old| old.in_flight.clone()).unwrap_or_default(),
         })
     }
@@ -135,19 +138,37 @@ impl Resolver<'_> {
         (if suspended { Some(Absence::Suspended) } else { absence }, endpoints)
     }
 
-    /// Whether a route's absence still says rightly whether the version is suspended: an id can pass from one
-    /// DeploymentVersion to another.
+    /// Whether a route still says rightly what its DeploymentVersion says: an id can pass from one to another.
     pub(super) fn tells_right(&self, id: &VersionId, route: &Route) -> bool {
         match route.absence {
             None | Some(Absence::NoVersion) => true,
-            Some(absence) => self.is_suspended(id) == (absence == Absence::Suspended),
+            Some(absence) => {
+                self.is_suspended(id) == (absence == Absence::Suspended)
+                    && self.trouble(id, absence) == route.trouble.as_deref()
+            }
         }
     }
 
     fn is_suspended(&self, id: &VersionId) -> bool {
-        let version = self.inventory.versions_of(&self.router.base()).and_then(|versions| versions.get(id));
-        let dpv = version.and_then(|version| self.inventory.dpvs.get(version.dpv.as_ref()?));
-        dpv.is_some_and(|dpv| dpv.spec.suspend)
+        self.dpv(id).is_some_and(|dpv| dpv.spec.suspend)
+    }
+
+    /// What keeps the version from being ready, where more can be said than the absence says.
+    fn trouble(&self, id: &VersionId, absence: Absence) -> Option<&str> {
+        match absence {
+            Absence::NoService | Absence::NoEndpoints | Absence::NotReady => self.dpv(id)?.trouble(),
+            Absence::NoVersion
+            | Absence::Suspended
+            | Absence::External
+            | Absence::NoPort
+            | Absence::Protocol
+            | Absence::Refused => None,
+        }
+    }
+
+    fn dpv(&self, id: &VersionId) -> Option<&VersionFacts> {
+        let version = self.inventory.versions_of(&self.router.base())?.get(id)?;
+        self.inventory.dpvs.get(version.dpv.as_ref()?)
     }
 }
 

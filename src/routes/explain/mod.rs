@@ -279,8 +279,7 @@ fn decided(outcome: &Outcome<'_>, facts: &Facts<'_>) -> Decided {
             Decided { result: "add-slash".into(), status: Some(307), sentence, ..chosen }
         }
         Outcome::Unavailable(choice) => {
-            let why = choice.route.absence.map_or("has no endpoint", super::Absence::sentence);
-            let sentence = format!("503: the version `{}` {why}", choice.route.version);
+            let sentence = format!("503: the version `{}` {}", choice.route.version, choice.route.why());
             Decided { result: "unavailable".into(), status: Some(503), sentence, ..chosen(choice, facts) }
         }
     }

@@ -79,11 +79,10 @@ impl Page {
             Outcome::NoVersion { named, .. } => Some(Self::no_version(table, facts, named)),
             Outcome::Unavailable(choice) => {
                 let route = choice.route;
-                let why = route.absence.map_or("cannot be reached", super::Absence::sentence);
                 // What somebody has to change does not pass in a few seconds.
                 let passes = route.absence.is_none_or(super::Absence::passes);
                 let again = if passes { " Try again in a few seconds." } else { "" };
-                let detail = format!("The version `{}` {why}.{again}", route.version);
+                let detail = format!("The version `{}` {}.{again}", route.version, route.why());
                 let failed = Self::of_failure(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &detail);
                 Some(Self {
                     title: "This version is not up".to_owned(),

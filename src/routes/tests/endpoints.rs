@@ -198,6 +198,28 @@ fn a_suspended_version_says_so() {
     assert_eq!(route(&world, "version-2.shop.example.com/").absence.unwrap().as_str(), "no-endpoints");
 }
 
+#[test]
+fn what_a_version_says_of_itself_is_told_while_nothing_serves_it() {
+    let mut world = World::shop(json!({}));
+    let says = |status: &str, reason: &str| {
+        let mut version = dpv("shop-version-2");
+        version["status"]["conditions"] = json!([{"type": "Ready", "status": status, "reason": reason,
+            "message": "secret", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+        version
+    };
+    let why = |world: &World| route(world, "version-2.shop.example.com/").why();
+    world.apply([says("False", "CrashLooping")]);
+    assert_eq!(route(&world, "version-2.shop.example.com/").trouble, None, "it is served");
+    world.apply([slice("shop-version-2", &[])]);
+    assert_eq!(why(&world), "has no pod yet; its DeploymentVersion says `CrashLooping`");
+    world.apply([says("False", "ImagePullFailed")]);
+    assert_eq!(why(&world), "has no pod yet; its DeploymentVersion says `ImagePullFailed`");
+    world.apply([says("True", "Ready")]);
+    assert_eq!(why(&world), "has no pod yet");
+    world.apply([says("False", "CrashLooping"), slice("shop-version-2", &["10.0.0.2"])]);
+    assert_eq!(route(&world, "version-2.shop.example.com/").trouble, None);
+}
+
 fn ids(world: &World) -> Vec<u64> {
     route(world, "shop.example.com/").endpoints.iter().map(|it| it.id).collect()
 }

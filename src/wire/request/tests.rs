@@ -20,7 +20,7 @@ fn written(parts: &Parts, trusted: bool, prefix: Option<&str>) -> String {
         query: admitted.query,
         prefix,
         peer: Peer { address: "192.0.2.1", trusted, scheme: Scheme::Http },
-        request_id: admitted.request_id.unwrap_or("new-id"),
+        request_id: admitted.request_id.unwrap_or("new-id").as_bytes(),
         pseudonym: &terms.pseudonym,
         version: "version-2",
         ours: &ours(&terms.pseudonym, "version-2"),

@@ -52,7 +52,7 @@ fn write(parts: &Parts, admitted: &Admitted<'_>, length: usize, trusted: bool) {
         query: admitted.query,
         prefix: split.map(|(prefix, _)| prefix),
         peer: Peer { address: "192.0.2.1", trusted, scheme: Scheme::Http },
-        request_id: admitted.request_id.unwrap_or("made-up"),
+        request_id: admitted.request_id.unwrap_or("made-up").as_bytes(),
         pseudonym: "synkronic-7f3a",
         version: "version-1",
         ours: &ours("synkronic-7f3a", "version-1"),
