@@ -66,7 +66,10 @@ pub fn decide(situation: &Situation<'_>, look: &BTreeSet<Key>, memory: &mut Memo
 /// The finalizer of a DeploymentVersion, where it is to change.
 fn finalizer(situation: &Situation<'_>, dpv: &VersionFacts, memory: &mut Memory) -> Option<Write> {
     let (key, now) = (&dpv.meta.key, situation.now);
-    let used = in_use::usage(situation.inventory, dpv);
+    let used = match memory.endings.ends(&key.namespace, now) {
+        true => Use::None,
+        false => in_use::usage(situation.inventory, dpv),
+    };
     let leaving = if dpv.meta.deleting {
         let leaving = memory.leaving.entry(key.clone()).or_insert(Leaving { since: now, moved: None });
         leaving.moved = (used != Use::Active).then(|| leaving.moved.unwrap_or(now));
@@ -281,6 +284,10 @@ impl Survey {
         if creates && self.obstructed && write.target.kind == Kind::Deployment {
             self.unsettled = true;
             return;
+        }
+        // What was said of one object there is true of all.
+        if creates {
+            memory.spare(&write, now);
         }
         let at = memory.troubles.may_try(&write, now);
         if at > now {

@@ -136,7 +136,7 @@ fn controller(write: &Write) -> &'static str {
 fn reconciled(outcome: &Outcome) -> Option<Reconciled> {
     match outcome {
         Outcome::Done(_) | Outcome::Ours(_) => Some(Reconciled::Success),
-        Outcome::Taken | Outcome::Refused(..) => Some(Reconciled::Error),
+        Outcome::Taken | Outcome::Refused(..) | Outcome::Ending => Some(Reconciled::Error),
         Outcome::Gone | Outcome::Conflict | Outcome::Later(..) => Some(Reconciled::RequeueAfter),
         Outcome::Skipped => None,
     }

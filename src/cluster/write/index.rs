@@ -176,7 +176,7 @@ impl Index {
     }
 
     /// The DeploymentVersions of a namespace that bear our finalizer.
-    fn held_in<'s>(&'s self, place: &'s Key) -> impl Iterator<Item = Key> + 's {
+    pub(super) fn held_in<'s>(&'s self, place: &'s Key) -> impl Iterator<Item = Key> + 's {
         self.held.iter().filter(|key| key.namespace == place.namespace).cloned()
     }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::contests::{Contests, Peace};
 use super::echoes::Echoes;
+use super::endings::Endings;
 use super::in_use::Leaving;
 use super::index::Index;
 use super::outcome::Outcome;
@@ -36,6 +37,7 @@ pub struct Memory {
     settled: BTreeMap<ObjectReference, Settled>,
     pub(super) contests: Contests,
     pub(super) troubles: Troubles,
+    pub(super) endings: Endings,
     /// What of each DeploymentVersion its Deployment was last written for.
     pub(super) authors: BTreeMap<Key, String>,
     /// Deployments whose pod template was written, and when.
@@ -68,6 +70,10 @@ impl Memory {
         for (kind, key) in &changes.objects {
             let reference = ObjectReference { kind: *kind, key: key.clone() };
             let live = super::index::live(inventory, &reference);
+            let uid = live.and_then(|live| live.meta.uid.as_deref());
+            if let (Kind::DeploymentVersion, Some(uid)) = (kind, uid) {
+                self.endings.saw(key, uid);
+            }
             if live.is_none() {
                 self.settled.remove(&reference);
                 self.contests.forget(&reference);
@@ -102,6 +108,7 @@ impl Memory {
     /// A DeploymentVersion is gone; what belongs to it, the cluster clears away.
     fn forget(&mut self, dpv: &Key) {
         self.troubles.forget(&Lane::Clone(dpv.clone()));
+        self.endings.forget(dpv);
         self.authors.remove(dpv);
         self.leaving.remove(dpv);
         self.alarms.remove(dpv);
@@ -155,6 +162,7 @@ impl Memory {
                     Finding::rejected(write.cause.clone(), reason, "", words::refused(write, &said));
                 self.trouble(write, Some(finding), Pauses::REFUSED, now);
             }
+            Outcome::Ending => self.ends(write, now),
             Outcome::Later(after, said) => {
                 let finding =
                     Finding::rejected(write.cause.clone(), "WriteFailed", "", words::failed(write, &said));
@@ -164,6 +172,29 @@ impl Memory {
             Outcome::Skipped => {
                 self.started.remove(&write.target.key);
             }
+        }
+    }
+
+    /// The namespace of a write is being deleted: nobody waits there for traffic to leave.
+    fn ends(&mut self, write: &Write, now: Timestamp) {
+        let place = &write.target.key;
+        if self.endings.refused(&place.namespace, now) {
+            let held: Vec<Key> = self.index.held_in(place).collect();
+            held.iter().for_each(|dpv| self.alarm(dpv, now));
+        }
+        if !matches!(write.act, Act::Event { .. }) {
+            self.started.remove(place);
+            self.spare(write, now);
+        }
+    }
+
+    /// Where the namespace of a write is being deleted, it waits, as if it had been refused.
+    pub(super) fn spare(&mut self, write: &Write, now: Timestamp) {
+        if let Some(until) = self.endings.until(&write.target.key.namespace, now)
+            && self.troubles.may_try(write, now) <= now
+        {
+            let pauses = Pauses::exactly(until.duration_since(now));
+            self.trouble(write, Some(words::ending(write)), pauses, now);
         }
     }
 

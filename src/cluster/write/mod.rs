@@ -5,6 +5,7 @@
 //! | [`mod@decide`] | PURE: what is live, what is wanted and what came of earlier writes, to the next writes |
 //! | [`memory`] | what came of earlier writes |
 //! | [`echoes`], [`troubles`], [`contests`] | of it: what the watch has not shown yet; what was refused, and when it is tried again; who changes things back |
+//! | [`endings`] | of it: namespaces that are being deleted |
 //! | `index`, `words` | what is live, by owner; what a person is told |
 //! | [`prepare`], [`compare`], [`quantity`] | a desired object as it is sent; whether it is there already |
 //! | [`rolling`] | so many versions of a base follow its change at a time |
@@ -24,6 +25,7 @@ pub mod compare;
 pub mod contests;
 pub mod decide;
 pub mod echoes;
+pub mod endings;
 pub mod events;
 pub mod hands;
 pub mod in_use;

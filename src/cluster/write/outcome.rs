@@ -23,6 +23,8 @@ pub enum Outcome {
     Conflict,
     /// Somebody has to do something: the reason, and the server's own words.
     Refused(&'static str, String),
+    /// Nothing new comes into the namespace, because it is being deleted.
+    Ending,
     /// It may work later; how long the server wants to be left alone, and its words.
     Later(Option<Duration>, String),
     /// An earlier write of the same lane failed, so this one was not tried.
@@ -58,6 +60,7 @@ pub fn classify(write: &Write, status: StatusCode, after: Option<Duration>, body
         // Too many requests; with it comes `Retry-After`.
         429 => Outcome::Later(after, words(status, &body)),
         401 | 408 | 500..=599 => Outcome::Later(after, words(status, &body)),
+        403 if is_ending(&body) => Outcome::Ending,
         403 => {
             let words = words(status, &body);
             Outcome::Refused(forbidden(&words), words)
@@ -75,13 +78,18 @@ pub fn classify(write: &Write, status: StatusCode, after: Option<Duration>, body
 fn forbidden(words: &str) -> &'static str {
     if words.contains("exceeded quota") {
         "QuotaExceeded"
-    } else if words.contains("because it is being terminated") {
-        "NamespaceTerminating"
     } else if is_admission(words) {
         "AdmissionDenied"
     } else {
         "Forbidden"
     }
+}
+
+/// Whether an answer says that the namespace is being deleted (`NamespaceTerminatingCause` of the API).
+fn is_ending(body: &Value) -> bool {
+    let causes = body.pointer("/details/causes").and_then(Value::as_array);
+    let is_it = |cause: &Value| cause.get("reason").and_then(Value::as_str) == Some("NamespaceTerminating");
+    causes.is_some_and(|causes| causes.iter().any(is_it))
 }
 
 fn is_admission(words: &str) -> bool {
@@ -168,7 +176,11 @@ mod tests {
         let webhook = r#"admission webhook "x.example.com" denied the request: no"#;
         let policy = r#"services "s" is forbidden: ValidatingAdmissionPolicy 'p' denied request: no"#;
         let rights = r#"services "s" is forbidden: User "x" cannot patch resource "services""#;
-        let ending = r#"unable to create new content in namespace n because it is being terminated"#;
+        let ending = json!({"kind": "Status", "reason": "Forbidden", "code": 403,
+            "message": "unable to create new content in namespace n because it is being terminated",
+            "details": {"causes": [{"reason": "NamespaceTerminating",
+                "message": "namespace n is being terminated", "field": "metadata.namespace"}]}});
+        let ending = (StatusCode::FORBIDDEN, ending);
         for (write, (code, body), wanted) in [
             (create(), status(409, "the object has been modified", None), Answer::Whose),
             (update(), status(409, mismatch, None), gone.clone()),
@@ -186,7 +198,7 @@ mod tests {
             (create(), status(400, webhook, None), refused("AdmissionDenied", webhook)),
             (create(), status(403, policy, None), refused("AdmissionDenied", policy)),
             (create(), status(403, rights, None), refused("Forbidden", rights)),
-            (create(), status(403, ending, None), refused("NamespaceTerminating", ending)),
+            (create(), ending, Answer::Plain(Outcome::Ending)),
             (create(), status(413, "too large", None), refused("Refused", "too large")),
         ] {
             assert_eq!(classify(&write, code, None, body.clone()), wanted, "{code} {body}");

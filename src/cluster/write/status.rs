@@ -87,8 +87,10 @@ pub(super) fn decide(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Writ
             None => {
                 memory.statuses.last.insert(target.clone(), now);
                 writes.push(write);
-                let told = events::tell(&target, live, &before, &wanted, now, &mut memory.statuses.events);
-                writes.extend(told);
+                if !memory.endings.ends(&target.key.namespace, now) {
+                    let events = &mut memory.statuses.events;
+                    writes.extend(events::tell(&target, live, &before, &wanted, now, events));
+                }
             }
         }
     }

@@ -37,6 +37,11 @@ impl Pauses {
         }
     }
 
+    /// Just so long.
+    pub(super) fn exactly(pause: SignedDuration) -> Self {
+        Self { first: pause, longest: pause, at_least: SignedDuration::ZERO }
+    }
+
     /// The same, and not before the server wants to be asked again.
     pub(super) fn at_least(mut self, pause: Option<SignedDuration>) -> Self {
         self.at_least = pause.unwrap_or_default();

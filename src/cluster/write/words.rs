@@ -12,6 +12,15 @@ pub(super) fn taken(write: &Write) -> Finding {
     Finding::rejected(write.cause.clone(), "NameTaken", "", message)
 }
 
+pub(super) fn ending(write: &Write) -> Finding {
+    let (kind, name, namespace) = (write.target.kind, &write.target.key.name, &write.target.key.namespace);
+    let message = format!(
+        "the {kind} `{name}` is not created: the namespace `{namespace}` is being deleted, and takes in nothing \
+         new; create the DeploymentVersion in a namespace that stays"
+    );
+    Finding::rejected(write.cause.clone(), "NamespaceTerminating", "", message)
+}
+
 fn verb(act: &Act) -> &'static str {
     match act {
         Act::Create { .. } => "created",

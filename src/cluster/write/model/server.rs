@@ -33,12 +33,24 @@ pub struct Server {
     pub events: Vec<Value>,
     /// Refuses creations of these kinds with these words.
     pub quota: BTreeMap<Kind, String>,
+    /// Whether the namespace is being deleted: nothing new comes into it.
+    pub ending: bool,
 }
 
 fn failure(code: u16, message: &str, field: Option<&str>) -> (StatusCode, Value) {
     let causes = field.map_or(json!([]), |field| json!([{"field": field}]));
     let body = json!({"kind": "Status", "message": message, "code": code, "details": {"causes": causes}});
     (StatusCode::from_u16(code).unwrap(), body)
+}
+
+/// The words of Kubernetes 1.37.
+fn ending() -> (StatusCode, Value) {
+    let words = "is forbidden: unable to create new content in namespace n because it is being terminated";
+    let causes = json!([{"reason": "NamespaceTerminating", "message": "namespace n is being terminated",
+        "field": "metadata.namespace"}]);
+    let body = json!({"kind": "Status", "message": words, "reason": "Forbidden", "code": 403,
+        "details": {"causes": causes}});
+    (StatusCode::FORBIDDEN, body)
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
@@ -126,6 +138,10 @@ impl Server {
 
     fn act(&mut self, id: &Id, act: &Act, now: Timestamp) -> (StatusCode, Value) {
         let live = self.objects.get(id).cloned();
+        let creates = matches!(act, Act::Event { .. }) || live.is_none() && matches!(act, Act::Create { .. });
+        if creates && self.ending {
+            return ending();
+        }
         let ok = |server: &Self| (StatusCode::OK, server.objects.get(id).cloned().unwrap_or(Value::Null));
         match (act, live) {
             (Act::Create { .. }, Some(_)) => failure(409, "the object has been modified", None),
