@@ -22,6 +22,9 @@ use crate::api::names;
 use crate::inventory::Key;
 use crate::inventory::report::Programmed;
 
+/// How the Leases of edges begin; `manifests/kinds/confinement.yaml` keeps each edge to the one that has its
+/// pod's name.
+const PREFIX: &str = "synkronic-edge-";
 /// An edge renews its Lease so often when it has nothing new to say.
 const RENEWAL: Duration = Duration::from_secs(10);
 /// An edge that did not for so long is not waited for.
@@ -188,7 +191,7 @@ impl Reporter {
     }
 
     async fn write(&self, routers: u64, left: bool) -> Result<(), Failure> {
-        let name = format!("synkronic-edge-{}", self.pod);
+        let name = lease_name(&self.pod);
         let lease = self.lease(&name, routers, left);
         let parameters = PatchParams::apply(names::MANAGER).force();
         let patch = Patch::Apply(&lease);
@@ -221,6 +224,11 @@ impl Reporter {
             },
         })
     }
+}
+
+/// The name of an edge's Lease: its pod's, with [`PREFIX`] before it where it does not begin so.
+fn lease_name(pod: &str) -> String {
+    if pod.starts_with(PREFIX) { pod.to_owned() } else { format!("{PREFIX}{pod}") }
 }
 
 /// As `metav1.MicroTime` is written: six digits behind the second, always.
@@ -301,6 +309,14 @@ mod tests {
         assert!(behind(&edges, now).is_empty());
         edges.router(&shop, Some(5), 91, true);
         assert_eq!(behind(&edges, now), ["shop"]);
+    }
+
+    #[test]
+    fn an_edges_lease_has_its_pods_name_and_says_once_what_it_is() {
+        assert_eq!(lease_name("synkronic-edge-7d9f-x2x"), "synkronic-edge-7d9f-x2x");
+        assert_eq!(lease_name("laptop"), "synkronic-edge-laptop");
+        // It is never another's that does not begin so, as the controllers' is.
+        assert_eq!(lease_name("synkronic-controller"), "synkronic-edge-synkronic-controller");
     }
 
     #[test]

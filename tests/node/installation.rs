@@ -157,5 +157,10 @@ async fn each_half_may_write_only_what_is_its_own() {
     let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-", "--as", &edge, pod];
     let words = world.try_kubectl(&apply, &steal).expect_err("it is the controllers' Lease");
     assert!(words.contains("only the Lease that has its own pod's name"), "{words}");
+    let own = steal.replace("synkronic-controller", "synkronic-edge-1-a");
+    let twice = own.replace("synkronic-edge-1-a", "synkronic-edge-synkronic-edge-1-a");
+    world.try_kubectl(&apply, &twice).expect_err("it is another edge's Lease");
+    world.try_kubectl(&apply, &own).expect("it is its own Lease");
+    world.kubectl(&["-n", SYSTEM, "delete", "lease", "synkronic-edge-1-a"]);
     world.remove_namespace("strangers").await;
 }
