@@ -131,7 +131,7 @@ fn verdicts(router: &RouterFacts, reports: &Reports, active: &VersionId) -> Vec<
     let ready = match refused().next() {
         Some(first) => Verdict::fails(first.reason, sentences(&refused().collect::<Vec<_>>())),
         None if !programmed.is_held() => programmed.clone(),
-        None => active_summary(router, active),
+        None => active_summary(router, active, report),
     };
     vec![("Ready", ready), ("Accepted", accepted), ("ResolvedRefs", resolved), ("Programmed", programmed)]
 }
@@ -155,15 +155,17 @@ fn programmed(router: &RouterFacts, report: &RouteReport, edges: Option<&Program
     }
 }
 
-fn active_summary(router: &RouterFacts, active: &VersionId) -> Verdict {
+fn active_summary(router: &RouterFacts, active: &VersionId, report: &RouteReport) -> Verdict {
     let wanted = router.spec.active.as_deref().unwrap_or(VersionId::BASE);
     if wanted == active.as_str() {
-        Verdict::holds("Ready", format!("`{active}` is active"))
-    } else {
-        let message =
-            format!("`{wanted}` has no ready endpoint, so `{active}` stays active until it has one");
-        Verdict::fails("ActiveNotReady", message)
+        return Verdict::holds("Ready", format!("`{active}` is active"));
     }
+    let told = report.findings.iter().find(|it| ["ActiveNotReady", "ActiveNotFound"].contains(&it.reason));
+    let message = match told {
+        Some(finding) => finding.message.clone(),
+        None => format!("`{active}` is active, and `{wanted}` is not yet"),
+    };
+    Verdict::fails("ActiveNotReady", message)
 }
 
 fn sentences(findings: &[&Finding]) -> String {

@@ -4,6 +4,7 @@
 //! the identity of what stays (endpoints, counters in flight, whole parts of the table) and the table's
 //! generation. A bad part of a Router is left out and named; it takes nothing else with it.
 
+mod active;
 mod affected;
 mod backends;
 mod endpoints;

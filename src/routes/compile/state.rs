@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::affected::Scope;
 use super::backends::Backends;
 use super::versions::{self, Meaning, Resolver};
-use super::{hosts, spec};
+use super::{active, hosts, spec};
 use crate::api::{Host, VersionId};
 use crate::inventory::object::RouterFacts;
 use crate::inventory::report::RouteReport;
@@ -29,6 +29,7 @@ pub(super) struct RouterState {
     spec_findings: Vec<Finding>,
     host_findings: Vec<Finding>,
     name_findings: Vec<Finding>,
+    active_finding: Option<Finding>,
     version_findings: BTreeMap<Arc<str>, Vec<Finding>>,
 }
 
@@ -57,6 +58,7 @@ impl RouterState {
                     (old.held, old.host_findings) = hosts::judge(around.inventory, &facts);
                 }
                 old.facts = facts;
+                old.active_finding = active::judge(around.inventory, &old.facts, &old.active);
                 old.renew_versions(around, &scope);
                 old
             }
@@ -116,7 +118,8 @@ impl RouterState {
         };
         let table =
             whole_table(&mut resolver, plan, &meanings, &active, old_table, everything, &scope.versions);
-        let name_findings = versions::judge_names(&facts, &active, &meanings);
+        let name_findings = versions::judge_names(&facts, &meanings);
+        let active_finding = active::judge(inventory, &facts, &active);
         Self {
             facts,
             table,
@@ -127,6 +130,7 @@ impl RouterState {
             spec_findings,
             host_findings,
             name_findings,
+            active_finding,
             version_findings,
         }
     }
@@ -160,6 +164,7 @@ impl RouterState {
         for part in [&self.spec_findings, &self.host_findings, &self.name_findings] {
             findings.extend(part.iter().cloned());
         }
+        findings.extend(self.active_finding.clone());
         // What is wrong with the base's own Service is not said again for each of its clones.
         let of_base = self.version_findings.get(VersionId::BASE);
         let said = |finding: &Finding| {

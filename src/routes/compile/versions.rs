@@ -178,12 +178,8 @@ fn same(old: &Endpoints, new: &Endpoints) -> bool {
     old.len() == new.len() && old.iter().zip(new.iter()).all(|(old, new)| Arc::ptr_eq(old, new))
 }
 
-/// Warnings on the ids that a spec names and that are not, or not quite, what they seem.
-pub(super) fn judge_names(
-    router: &RouterFacts,
-    active: &VersionId,
-    meanings: &BTreeMap<VersionId, Meaning>,
-) -> Vec<Finding> {
+/// Warnings on the ids that rules name and that are not, or not quite, what they seem.
+pub(super) fn judge_names(router: &RouterFacts, meanings: &BTreeMap<VersionId, Meaning>) -> Vec<Finding> {
     let mut findings = Findings::on(router.reference());
     let mut names = BTreeSet::new();
     for (place, rule) in router.spec.rules.iter().enumerate() {
@@ -210,17 +206,6 @@ pub(super) fn judge_names(
                 ),
             ),
         }
-    }
-    if let Some(Ok(wanted)) = router.spec.active.as_deref().map(VersionId::parse)
-        && wanted != *active
-    {
-        let exists = meanings.get(&wanted).is_some_and(|meaning| meaning.exists);
-        let (reason, state) = if exists {
-            ("ActiveNotReady", "has no ready endpoint yet; it becomes active as soon as it has one")
-        } else {
-            ("ActiveNotFound", "does not exist; create it, or correct `spec.active`")
-        };
-        findings.warn(reason, "spec.active", format!("`{active}` stays active: `{wanted}` {state}"));
     }
     findings.into_vec()
 }

@@ -1,6 +1,6 @@
 //! The override header, the active version, what is on offer, and what caches are told.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::*;
 use crate::inventory::Kind;
@@ -65,6 +65,44 @@ fn the_active_version_never_dangles() {
     world.remove(Kind::DeploymentVersion, "shop-version-2");
     assert_eq!(get(&world), "base active");
     assert_eq!(world.findings("shop"), ["ActiveNotFound spec.active"]);
+}
+
+/// Version 2 is wanted, and 1 is active by what is written last.
+fn waiting(two: Value, one: Value) -> World {
+    let mut world = World::shop(json!({"active": "version-1"}));
+    let mut router = router("shop", json!({"active": "version-2"}));
+    router["status"] = json!({"active": "version-1"});
+    world.apply([router, slice("shop-version-2", &[])]);
+    world.apply([changed("shop-version-2", &two), changed("shop-version-1", &one)]);
+    world
+}
+
+fn changed(name: &str, change: &Value) -> Value {
+    let mut dpv = dpv(name);
+    if let Some(deleted) = change.get("deleted") {
+        dpv["metadata"]["deletionTimestamp"] = deleted.clone();
+    }
+    if let Some(suspend) = change.get("suspend") {
+        dpv["spec"]["suspend"] = suspend.clone();
+    }
+    dpv
+}
+
+#[test]
+fn why_another_version_is_active_is_said_as_it_is() {
+    let (none, deleted, suspended) =
+        (json!({}), json!({"deleted": "2026-01-01T12:00:00Z"}), json!({"suspend": true}));
+    for (two, one, words) in [
+        (&none, &none, "`version-1` stays active: `version-2` has no ready endpoint yet; it becomes"),
+        (&suspended, &none, "`version-1` stays active: `version-2` is suspended and runs no pods; take"),
+        (&deleted, &none, "`version-1` stays active: `version-2` is being deleted; name another version"),
+        (&none, &deleted, "`base` is active now, for `version-1` is being deleted: `version-2` has no"),
+        (&deleted, &deleted, "`base` is active now, for `version-1` is being deleted: `version-2` is being"),
+    ] {
+        let world = waiting(two.clone(), one.clone());
+        let message = world.message("shop", "ActiveNotReady");
+        assert!(message.starts_with(words), "{message}");
+    }
 }
 
 #[test]
