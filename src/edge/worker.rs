@@ -42,6 +42,8 @@ const SWEEP: Duration = Duration::from_millis(500);
 /// of the drain timeout that it is.
 const GRACE: u64 = 1_000;
 const GRACE_PART: u32 = 10;
+/// Bytes that hyper reads, and queues, for one connection.
+const BUFFER: usize = 64 << 10;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -150,6 +152,9 @@ impl Worker {
         http1.max_header_size(shared.limits.head_bytes);
         // Whether the client is still there is looked for by the sweep (`client_io::is_closed`).
         http1.half_close(true);
+        // Else hyper reads up to 400 KiB at once, and queues as much, for each connection: of a thousand slow readers
+        // that was most of their memory, and no faster (bench/README.md).
+        http1.max_buf_size(BUFFER.max(shared.limits.head_bytes));
         Rc::new(Self {
             table: RefCell::new(Cache::new(Arc::clone(&shared.table))),
             shared,
