@@ -3,6 +3,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::manifests::parse;
+use super::super::picture::Light;
 use super::super::pods::herd::Mouth;
 use super::super::pods::life::Exit;
 use super::super::pods::recipe::Machine;
@@ -230,4 +231,46 @@ async fn pods_report_by_themselves() {
     trial.core.hear(id, phase);
     trial.settle();
     assert_eq!(trial.at("shop.localhost"), "base");
+}
+
+/// The base's status and the light before it, and what is noted.
+fn of_base(trial: &Trial) -> (String, Light, String) {
+    let picture = trial.core.picture();
+    let row = picture.groups[0].rows[0].clone();
+    (row.status, row.light, picture.notes.join("\n"))
+}
+
+#[tokio::test]
+async fn a_base_that_could_not_start_again_says_so_while_the_old_process_serves() {
+    let shop = SHOP.replace(
+        "image: shop}",
+        "image: shop, env: [{name: A, valueFrom: {configMapKeyRef: {name: x, key: a}}}]}",
+    );
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: b}\n";
+    let mut trial = Trial::new();
+    trial.save("x.yaml", map);
+    trial.save("shop.yaml", &shop);
+    trial.save("v1.yaml", V1);
+    trial.save("router.yaml", &router("shop.test", ""));
+    trial.all_serve();
+    assert_eq!(of_base(&trial), ("Ready".to_owned(), Light::Green, String::new()));
+
+    // What its environment comes from goes; its template stays.
+    trial.delete("x.yaml");
+    let (status, light, notes) = of_base(&trial);
+    assert_eq!((status.as_str(), light), ("NotReady (old serves)", Light::Red));
+    assert!(notes.contains("shop: there is no ConfigMap `x`"), "{notes}");
+    assert!(notes.contains("shop-v1: there is no ConfigMap `x`"), "{notes}");
+    assert_eq!((trial.at("shop.test"), trial.at("v1.shop.test")), ("base".into(), "v1".into()));
+    trial.save("x.yaml", map);
+    assert_eq!(of_base(&trial), ("Ready".to_owned(), Light::Green, String::new()));
+
+    // Its template becomes one that nothing says how to run.
+    trial.save("shop.yaml", &shop.replace("127.0.0.1:1", "nowhere"));
+    let (status, light, notes) = of_base(&trial);
+    assert_eq!((status.as_str(), light), ("NotReady (old serves)", Light::Red));
+    assert!(notes.contains("`nowhere` is no address"), "{notes}");
+    assert_eq!(trial.at("shop.test"), "base");
+    trial.save("shop.yaml", &shop);
+    assert_eq!(of_base(&trial), ("Ready".to_owned(), Light::Green, String::new()));
 }

@@ -64,7 +64,7 @@ pub struct Scene<'s> {
     pub settings: &'s Settings,
     /// What the other rooms found.
     pub reports: &'s Reports,
-    /// Why pods of a Deployment do not serve, where they do not.
+    /// Why pods of a Deployment do not serve, or would not if they were started anew.
     pub troubles: &'s BTreeMap<Key, String>,
     /// What is wrong with the files.
     pub remarks: &'s [Remark],
@@ -172,12 +172,20 @@ fn value_in_words(value: &ValueMatch) -> String {
     }
 }
 
+/// All serve, and could not be started anew as the manifests are now.
+fn not_again(scene: &Scene<'_>, deployment: &Key) -> String {
+    format!("{} (old serves)", with_count("NotReady", scene, deployment))
+}
+
 fn status(scene: &Scene<'_>, base: &Key, version: &Version) -> (Light, String) {
     let key = base.sibling(&*version.deployment);
     if let Some(dpv) = version.dpv.as_ref().and_then(|key| scene.inventory.dpvs.get(key)) {
         let conditions = &dpv.status.conditions;
         let of = |name: &str| conditions.iter().find(|condition| condition.type_ == name);
         let Some(ready) = of("Ready") else { return (Light::Yellow, "Pending".to_owned()) };
+        if ready.status == "True" && scene.troubles.contains_key(&key) {
+            return (Light::Red, not_again(scene, &key));
+        }
         if ready.status == "True" {
             return (Light::Green, with_count("Ready", scene, &key));
         }
@@ -196,6 +204,9 @@ fn status(scene: &Scene<'_>, base: &Key, version: &Version) -> (Light, String) {
     }
     match (ready, wanted) {
         (0, 0) => (Light::Yellow, "ScaledToZero".to_owned()),
+        (ready, wanted) if ready >= wanted && scene.troubles.contains_key(&key) => {
+            (Light::Red, not_again(scene, &key))
+        }
         (ready, wanted) if ready >= wanted => (Light::Green, with_count("Ready", scene, &key)),
         _ if scene.troubles.contains_key(&key) => (Light::Red, with_count("NotReady", scene, &key)),
         _ => (Light::Yellow, with_count("Starting", scene, &key)),

@@ -18,7 +18,6 @@ use super::objects::State;
 use super::ports::{self, FreePorts};
 use super::recipe::{self, Context, Machine, Ports, Recipe, Way};
 use super::rollout::{self, Standing, Strategy, Wanted};
-use super::variables::{Surroundings, environment};
 use crate::api::names;
 use crate::inventory::object::DeploymentFacts;
 use crate::inventory::selector::Labels;
@@ -28,6 +27,7 @@ use crate::local::world::World;
 /// How many reports and lines may wait; who writes faster waits for the reader.
 const QUEUE: usize = 1024;
 
+mod again;
 mod show;
 
 /// One pod.
@@ -73,6 +73,8 @@ pub struct Herd {
     touched: BTreeSet<Key>,
     /// Deployments that were looked at and not yet shown.
     unshown: BTreeSet<Key>,
+    /// Deployments whose pods live and could not be started again, with why.
+    unrepeatable: BTreeMap<Key, String>,
     /// Objects of pods that are gone.
     remains: BTreeSet<(Kind, Key)>,
     lives: TaskTracker,
@@ -95,6 +97,7 @@ impl Herd {
             last_id: 0,
             touched: BTreeSet::new(),
             unshown: BTreeSet::new(),
+            unrepeatable: BTreeMap::new(),
             remains: BTreeSet::new(),
             lives: TaskTracker::new(),
             reports,
@@ -162,7 +165,10 @@ impl Herd {
             let ids: Vec<u64> = self.of_deployment.get(&key).into_iter().flatten().copied().collect();
             match inventory.deployments.get(&key) {
                 Some(deployment) => self.tend(deployment, &ids, inventory, world, now),
-                None => ids.into_iter().for_each(|id| self.mark(id)),
+                None => {
+                    self.unrepeatable.remove(&key);
+                    ids.into_iter().for_each(|id| self.mark(id));
+                }
             }
             self.unshown.insert(key);
         }
@@ -191,6 +197,7 @@ impl Herd {
             self.mark(id);
         }
         let recipe = recipe.map(Arc::new);
+        self.judge_again(deployment, &template, &recipe, inventory);
         for id in blocked {
             self.try_again(id, deployment, &recipe, inventory);
         }
@@ -293,18 +300,7 @@ impl Herd {
             Way::Program { .. } | Way::Shell(_) => self.free_ports(Ports::needed(&recipe.container))?,
         };
         let Some(record) = self.pods.get_mut(&id) else { return Err("it is gone".to_owned()) };
-        let around = Surroundings {
-            inventory,
-            pod: &record.key,
-            uid: &record.uid,
-            labels: &record.labels,
-            annotations: &recipe.annotations,
-            service_account: &recipe.service_account,
-        };
-        let mut set = ports.variables(&recipe.container);
-        // The echo of a trial listens on every address where `PORT` is all it knows; here one is enough.
-        set.push(("SYNKRONIC_ECHO_LISTEN".to_owned(), format!("127.0.0.1:{}", ports.main())));
-        let environment = match environment(&recipe.container, &set, &around) {
+        let environment = match record.environment(recipe, &ports, inventory) {
             Ok(environment) => environment,
             Err(error) => {
                 self.take_back(&ports);

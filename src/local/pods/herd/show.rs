@@ -13,11 +13,12 @@ use crate::local::pods::objects::{self, Counts, Shown, State};
 use crate::local::world::{Origin, Put, World, identify};
 
 impl Herd {
-    /// Why pods do not serve, by Deployment: of those that do not, what the youngest says.
+    /// Why pods do not serve, or would not any more, by Deployment: of those that do not, what the youngest says.
     #[must_use]
     pub fn troubles(&self) -> BTreeMap<Key, String> {
         let living = self.pods.values().filter(|record| !record.ending);
-        living.filter_map(|record| Some((record.deployment.clone(), record.trouble()?))).collect()
+        let of_pods = living.filter_map(|record| Some((record.deployment.clone(), record.trouble()?)));
+        self.unrepeatable.clone().into_iter().chain(of_pods).collect()
     }
 
     /// Puts what differs since the last time into the world: pods, where they are, and how many.
