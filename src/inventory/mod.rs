@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use changes::Changes;
-pub use document::Document;
+pub use document::{Document, Exemplars};
 pub use finding::{Finding, Severity};
 pub use key::{Key, Kind, ObjectReference};
 pub use object::Object;
@@ -94,6 +94,8 @@ pub struct Inventory {
     pods_by_label: BTreeSet<(Key, Arc<str>)>,
     /// DeploymentVersions by namespace and the value of that label for them.
     dpvs_by_label: BTreeSet<(Key, Arc<str>)>,
+    /// What the clones of a base are kept as differences from.
+    exemplars: document::Exemplars,
     /// DeploymentVersions whose clone's name is not their own, because it would be too long; by that name.
     dpvs_by_cut_name: BTreeSet<(Key, Arc<str>)>,
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::changes::Changes;
+use super::document::Document;
 use super::key::{Key, Kind};
 use super::names;
 use super::object::{
-    DeploymentFacts, DisruptionFacts, NetworkPolicyFacts, Object, PodFacts, RouterFacts, ServiceFacts,
+    DeploymentFacts, DisruptionFacts, Meta, NetworkPolicyFacts, Object, PodFacts, RouterFacts, ServiceFacts,
     SliceFacts, VersionFacts,
 };
 use super::store::Turn;
 use super::{Edit, Inventory, own};
 use crate::api::Host;
-use crate::api::names::LABEL_DPV;
+use crate::api::names::{LABEL_BASE, LABEL_DPV};
 
 /// What a batch of edits comes to while it is taken in.
 #[derive(Default)]
@@ -82,7 +83,10 @@ impl Inventory {
         }
     }
 
-    fn set_deployment(&mut self, key: &Key, object: Option<DeploymentFacts>, news: &mut News) -> bool {
+    fn set_deployment(&mut self, key: &Key, mut object: Option<DeploymentFacts>, news: &mut News) -> bool {
+        if let Some(object) = &mut object {
+            self.condense(Kind::Deployment, &object.meta, &mut object.object);
+        }
         let Some(turn) = self.deployments.set(key, object) else { return false };
         own::index(&mut self.own, Kind::Deployment, key, &self.deployments, |it| !it.is_clone());
         if turn.differs(|before, after| before.is_clone() == after.is_clone()) {
@@ -98,7 +102,10 @@ impl Inventory {
         true
     }
 
-    fn set_service(&mut self, key: &Key, object: Option<ServiceFacts>, news: &mut News) -> bool {
+    fn set_service(&mut self, key: &Key, mut object: Option<ServiceFacts>, news: &mut News) -> bool {
+        if let Some(object) = &mut object {
+            self.condense(Kind::Service, &object.meta, &mut object.object);
+        }
         let Some(turn) = self.services.set(key, object) else { return false };
         own::index(&mut self.own, Kind::Service, key, &self.services, |it| !it.is_clone());
         let selects_alike = |before: &ServiceFacts, after: &ServiceFacts| {
@@ -112,7 +119,10 @@ impl Inventory {
         true
     }
 
-    fn set_budget(&mut self, key: &Key, object: Option<DisruptionFacts>, news: &mut News) -> bool {
+    fn set_budget(&mut self, key: &Key, mut object: Option<DisruptionFacts>, news: &mut News) -> bool {
+        if let Some(object) = &mut object {
+            self.condense(Kind::PodDisruptionBudget, &object.meta, &mut object.object);
+        }
         let Some(turn) = self.disruption_budgets.set(key, object) else { return false };
         let store = &self.disruption_budgets;
         own::index(&mut self.own, Kind::PodDisruptionBudget, key, store, |it| !it.meta.is_clone());
@@ -120,12 +130,23 @@ impl Inventory {
         true
     }
 
-    fn set_policy(&mut self, key: &Key, object: Option<NetworkPolicyFacts>, news: &mut News) -> bool {
+    fn set_policy(&mut self, key: &Key, mut object: Option<NetworkPolicyFacts>, news: &mut News) -> bool {
+        if let Some(object) = &mut object {
+            self.condense(Kind::NetworkPolicy, &object.meta, &mut object.object);
+        }
         let Some(turn) = self.network_policies.set(key, object) else { return false };
         let store = &self.network_policies;
         own::index(&mut self.own, Kind::NetworkPolicy, key, store, |it| !it.meta.is_clone());
         news.changes.running.extend(turn.both().filter_map(|it| it.meta.version()));
         true
+    }
+
+    /// Has the document of a clone kept as its difference from another's.
+    fn condense(&mut self, kind: Kind, meta: &Meta, document: &mut Document) {
+        if let (true, Some(base)) = (meta.is_clone(), meta.labels.get(LABEL_BASE)) {
+            let base = meta.key.sibling(base.as_str());
+            *document = self.exemplars.keep(kind, base, std::mem::take(document));
+        }
     }
 
     fn set_slice(&mut self, key: &Key, object: Option<SliceFacts>, news: &mut News) -> bool {

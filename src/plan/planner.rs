@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::clone::{self, Around, Clone as VersionClone, Given};
+use serde_json::Value;
+
+use super::clone::{self, Around, Given};
 use super::concern::{Bases, Made};
 use super::labels::Catcher;
 use super::place::{Place, Turn};
@@ -17,7 +19,9 @@ use crate::inventory::object::VersionFacts;
 use crate::inventory::report::CloneReport;
 use crate::inventory::selector::Labels;
 use crate::inventory::versions::{Resolution, Resolved};
-use crate::inventory::{Changes, Document, Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
+use crate::inventory::{
+    Changes, Document, Exemplars, Finding, Inventory, Key, Kind, ObjectReference, Settings, names,
+};
 
 /// What is planned, and what each version was made from.
 #[derive(Debug, Default)]
@@ -30,6 +34,14 @@ pub struct Planner {
     names: WantedNames,
     /// Labels that many versions ask for alike.
     labels: BTreeSet<Arc<Labels>>,
+    /// What the objects of a base's versions are kept as differences from.
+    exemplars: Exemplars,
+}
+
+/// What a version comes to where it gets its names.
+struct Draft {
+    objects: Vec<Desired>,
+    findings: Vec<Finding>,
 }
 
 /// What is to be made in one update.
@@ -178,7 +190,7 @@ impl Planner {
     fn make(&mut self, inventory: &Inventory, settings: &Settings, task: Task) -> BTreeSet<Key> {
         let mut around = Around::new(inventory, settings);
         let mut new: BTreeMap<Key, Planned> = BTreeMap::new();
-        let mut drafts: BTreeMap<Key, VersionClone> = BTreeMap::new();
+        let mut drafts: BTreeMap<Key, Draft> = BTreeMap::new();
         let mut contested = task.names;
         let mut differing = BTreeSet::new();
         for key in task.versions {
@@ -192,7 +204,7 @@ impl Planner {
             };
             match self.draft(&mut around, dpv) {
                 Ok(draft) => {
-                    let names = wanted_names::of(&key, draft.objects.iter().map(|(reference, _)| reference));
+                    let names = wanted_names::of(&key, draft.objects.iter().map(|it| &it.reference));
                     contested.extend(names.iter().cloned());
                     self.names.want(&key, names);
                     drafts.insert(key, draft);
@@ -206,11 +218,11 @@ impl Planner {
             let planned = match outcome {
                 Err(findings) => refused(findings),
                 Ok(()) => match drafts.remove(&key) {
-                    Some(draft) => admitted(&key, draft),
+                    Some(draft) => admitted(draft),
                     None if self.planned.get(&key).is_some_and(|planned| !planned.kept) => continue,
                     // It was held back by a name that is free now.
                     None => match inventory.dpvs.shared(&key).map(|dpv| self.draft(&mut around, dpv)) {
-                        Some(Ok(draft)) => admitted(&key, draft),
+                        Some(Ok(draft)) => admitted(draft),
                         Some(Err(findings)) => refused(findings),
                         None => continue,
                     },
@@ -228,11 +240,7 @@ impl Planner {
     }
 
     /// Works out one version, but for its names, and remembers what from.
-    fn draft(
-        &mut self,
-        around: &mut Around<'_>,
-        dpv: Arc<VersionFacts>,
-    ) -> Result<VersionClone, Vec<Finding>> {
+    fn draft(&mut self, around: &mut Around<'_>, dpv: Arc<VersionFacts>) -> Result<Draft, Vec<Finding>> {
         let key = dpv.meta.key.clone();
         let resolved = match around.inventory.resolution(&key) {
             Some(Resolution::Resolved(resolved)) => resolved,
@@ -257,8 +265,18 @@ impl Planner {
         let version = Some((resolved.base.clone(), resolved.version.clone()));
         let mut made = Made { dpv, version, url, asked, changed, caught, odd: None };
         made.note_running(running_labels(around.inventory, &key));
-        self.made.insert(key, made);
-        drafted
+        self.made.insert(key.clone(), made);
+        let drafted = drafted?;
+        // As text at once: of ten thousand versions at a time, values would be hundreds of MiB.
+        let mut keep = |(reference, object): (ObjectReference, Value)| {
+            let object = Document::of(&object);
+            let object = self.exemplars.keep(reference.kind, resolved.base.clone(), object);
+            Desired { reference, version: key.clone(), object }
+        };
+        Ok(Draft {
+            objects: drafted.objects.into_iter().map(&mut keep).collect(),
+            findings: drafted.findings,
+        })
     }
 
     fn shared_labels(&mut self, labels: &Labels) -> Arc<Labels> {
@@ -272,11 +290,11 @@ impl Planner {
 }
 
 /// What a version comes to that gets its names.
-fn admitted(key: &Key, draft: VersionClone) -> Planned {
-    let mut report = CloneReport { findings: draft.findings, ..CloneReport::default() };
-    report.findings.sort();
-    let mut objects = Vec::with_capacity(draft.objects.len());
-    for (reference, object) in draft.objects {
+fn admitted(draft: Draft) -> Planned {
+    let Draft { objects, mut findings } = draft;
+    findings.sort();
+    let mut report = CloneReport { findings, ..CloneReport::default() };
+    for Desired { reference, .. } in &objects {
         let name = reference.key.name.to_string();
         match reference.kind {
             Kind::Deployment => report.deployment = Some(name),
@@ -284,7 +302,6 @@ fn admitted(key: &Key, draft: VersionClone) -> Planned {
             Kind::PodDisruptionBudget => report.budgets.push(name),
             _ => report.services.push(name),
         }
-        objects.push(Desired { reference, version: key.clone(), object: Document::of(&object) });
     }
     Planned { kept: objects.is_empty(), objects, report }
 }
