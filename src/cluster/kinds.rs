@@ -4,8 +4,6 @@
 //! does not even see the clones' Deployments, of which it needs nothing. A controller keeps whole what clones
 //! are made from.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::Value;
@@ -13,6 +11,7 @@ use serde_json::Value;
 use super::edges::Report;
 use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{Meta, Owner};
+use crate::inventory::selector::Labels;
 use crate::inventory::{Document, Key, Kind, Object};
 
 /// What this process does.
@@ -249,7 +248,7 @@ fn lighten(object: &mut Object) {
         }
         Object::DeploymentVersion(it) => {
             lighten_meta(&mut it.meta, &[]);
-            (it.spec.deployment_spec, it.spec.service_spec) = (None, None);
+            (it.deployment_overlay, it.service_overlay) = (None, None);
             it.spec.remove = Vec::new();
             let base =
                 it.status.base.take().map(|base| BaseReference { name: base.name, ..Default::default() });
@@ -282,7 +281,7 @@ fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
     // Collected anew: a map from which things are taken keeps the room for them.
     let kept = std::mem::take(&mut meta.labels).into_iter().filter(|(key, _)| labels.contains(&key.as_str()));
     meta.labels = kept.collect();
-    meta.annotations = BTreeMap::new();
+    meta.annotations = Labels::new();
     meta.finalizers = Vec::new();
     // A change of what nobody here reads must not look like one.
     (meta.uid, meta.resource_version) = (None, None);

@@ -99,9 +99,9 @@ fn an_edge_keeps_what_routing_needs() {
         panic!("no DeploymentVersion")
     };
     assert_eq!((version.trouble(), version.status.conditions.len()), (Some("CrashLooping"), 1));
-    let VersionFacts { spec, status, .. } = version;
+    let VersionFacts { spec, deployment_overlay, status, .. } = version;
     assert!(status.conditions.iter().all(|condition| condition.message.is_empty()));
-    assert!(spec.suspend && spec.deployment_spec.is_none());
+    assert!(spec.suspend && deployment_overlay.is_none());
     assert_eq!((status.base.map(|base| base.name), status.url), (Some("shop".to_owned()), None));
 }
 

@@ -13,6 +13,7 @@ mod document;
 pub mod endpoints;
 pub mod finding;
 pub mod key;
+mod labels;
 pub mod names;
 pub mod object;
 pub mod offer;

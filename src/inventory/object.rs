@@ -21,10 +21,26 @@ pub use facts::{
 };
 pub use read::{Object, ObjectError};
 
-/// Something with a key.
+/// An object with metadata.
 pub trait Keyed {
+    /// Its metadata.
+    fn meta(&self) -> &Meta;
+
+    /// Its metadata, to change.
+    fn meta_mut(&mut self) -> &mut Meta;
+
+    /// Whether it is of a kind that people write and Synkronic too: DeploymentVersions and Routers.
+    const IS_SHARED: bool;
+
     /// Its key.
-    fn key(&self) -> &Key;
+    fn key(&self) -> &Key {
+        &self.meta().key
+    }
+
+    /// Whether Synkronic writes to it: whoever does waits to see the version that a write made.
+    fn is_written(&self) -> bool {
+        Self::IS_SHARED || self.meta().is_clone()
+    }
 }
 
 /// The metadata that the rooms ask for.
@@ -82,8 +98,8 @@ impl Meta {
             generation: metadata.generation,
             created: metadata.creation_timestamp.map(|time| time.0),
             deleting: metadata.deletion_timestamp.is_some(),
-            labels: metadata.labels.unwrap_or_default(),
-            annotations: metadata.annotations.unwrap_or_default(),
+            labels: metadata.labels.unwrap_or_default().into(),
+            annotations: metadata.annotations.unwrap_or_default().into(),
             controller,
             finalizers: metadata.finalizers.unwrap_or_default(),
         }

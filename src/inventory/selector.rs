@@ -1,19 +1,17 @@
 //! Label selectors, as Kubernetes defines them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Labels of an object.
-pub type Labels = BTreeMap<String, String>;
+pub use super::labels::Labels;
 
 /// A label selector (`metav1.LabelSelector`): all of it must hold; an empty one selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Selector {
     /// Labels that must have these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "Labels::is_empty")]
     pub match_labels: Labels,
     /// Requirements on labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]

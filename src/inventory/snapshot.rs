@@ -217,10 +217,8 @@ fn slice(facts: &SliceFacts) -> Value {
 }
 
 fn version(facts: &VersionFacts) -> Value {
-    let mut spec = facts.spec.clone();
-    // What clones are made from is the controllers' matter.
-    (spec.deployment_spec, spec.service_spec) = (None, None);
-    with(Kind::DeploymentVersion, &facts.meta, [("spec", json!(spec)), ("status", json!(facts.status))])
+    // Without the overlays: what clones are made from is the controllers' matter.
+    with(Kind::DeploymentVersion, &facts.meta, [("spec", json!(facts.spec)), ("status", json!(facts.status))])
 }
 
 fn router(facts: &RouterFacts) -> Value {

@@ -17,7 +17,9 @@ impl<T> Default for Store<T> {
 }
 
 impl<T: Keyed + PartialEq> Store<T> {
-    /// Puts the object there, or takes away what is there; `None` where nothing differs.
+    /// Puts the object there, or takes away what is there; `None` where nothing differs. That only the version
+    /// of an object differs is no difference where nobody here writes it: somebody wrote what nobody here reads,
+    /// as a status. The newest version is kept all the same.
     pub(super) fn set(&mut self, key: &Key, object: Option<T>) -> Option<Turn<T>> {
         let before = self.0.get(key).cloned();
         match object {
@@ -28,9 +30,13 @@ impl<T: Keyed + PartialEq> Store<T> {
             }
             Some(object) if before.as_deref() == Some(&object) => None,
             Some(object) => {
-                let after = Arc::new(object);
+                let (after, differs) = match before.as_deref() {
+                    Some(before) if !before.is_written() => renewed(before, object),
+                    _ => (object, true),
+                };
+                let after = Arc::new(after);
                 self.0.insert(key.clone(), after.clone());
-                Some(Turn { before, after: Some(after) })
+                differs.then_some(Turn { before, after: Some(after) })
             }
         }
     }
@@ -81,6 +87,15 @@ impl<T: Keyed + PartialEq> Store<T> {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// The object, and whether anything but its version differs from the one before.
+fn renewed<T: Keyed + PartialEq>(before: &T, mut object: T) -> (T, bool) {
+    let known = before.meta().resource_version.clone();
+    let version = std::mem::replace(&mut object.meta_mut().resource_version, known);
+    let differs = *before != object;
+    object.meta_mut().resource_version = version;
+    (object, differs)
 }
 
 /// An object before and after an edit.

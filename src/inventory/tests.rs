@@ -169,3 +169,44 @@ fn a_version_whose_deletion_has_begun_is_active_no_longer() {
     apply(&mut inventory, [leaving]);
     assert_eq!(active(&inventory), "base");
 }
+
+#[test]
+fn a_version_alone_is_news_only_of_what_is_written_here() {
+    let versioned = |mut object: Value, version: &str| {
+        object["metadata"]["resourceVersion"] = json!(version);
+        object
+    };
+    let of = |api_version: &str, kind: &str, spec: Value| json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "n"}, "spec": spec});
+    let mut clone = of("policy/v1", "PodDisruptionBudget", json!({}));
+    clone["metadata"]["name"] = json!("clone");
+    clone["metadata"]["labels"] = json!({"kyaninus.com/dpv": "x"});
+    clone["metadata"]["ownerReferences"] = json!([{"apiVersion": "kyaninus.com/v1", "controller": true,
+        "kind": "DeploymentVersion", "name": "a-1", "uid": "u"}]);
+    let read = [
+        of("autoscaling/v2", "HorizontalPodAutoscaler", json!({"maxReplicas": 3})),
+        of("policy/v1", "PodDisruptionBudget", json!({"maxUnavailable": 1})),
+        of("networking.k8s.io/v1", "NetworkPolicy", json!({})),
+        of("v1", "Service", json!({"selector": {"app": "a"}})),
+    ];
+    let written =
+        [of("kyaninus.com/v1", "Router", json!({"base": "a", "hosts": []})), dpv("a-1", json!({})), clone];
+    let mut inventory = Inventory::default();
+    let all = || read.iter().chain(&written).cloned();
+    apply(&mut inventory, all().map(|it| versioned(it, "1")));
+    assert!(apply(&mut inventory, all().map(|it| versioned(it, "1"))).is_empty());
+    assert!(apply(&mut inventory, read.iter().map(|it| versioned(it.clone(), "2"))).is_empty());
+    let seen = apply(&mut inventory, written.iter().map(|it| versioned(it.clone(), "2")));
+    assert_eq!(seen.objects.len(), 3, "whoever wrote waits to see that: {seen:?}");
+    let key = Key::new("n", "a");
+    let versions = [
+        &inventory.autoscalers.get(&key).unwrap().meta,
+        &inventory.disruption_budgets.get(&key).unwrap().meta,
+        &inventory.network_policies.get(&key).unwrap().meta,
+        &inventory.services.get(&key).unwrap().meta,
+        &inventory.routers.get(&key).unwrap().meta,
+    ];
+    assert!(versions.iter().all(|meta| meta.resource_version.as_deref() == Some("2")), "{versions:?}");
+    let mut differs = versioned(read[1].clone(), "3");
+    differs["spec"]["maxUnavailable"] = json!(2);
+    assert_eq!(apply(&mut inventory, [differs]).objects.len(), 1);
+}

@@ -14,7 +14,7 @@ use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
 use crate::inventory::selector::Labels;
 use crate::inventory::versions::Resolved;
-use crate::inventory::{Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
+use crate::inventory::{Document, Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
 
 /// What a version comes to.
 pub(super) struct Clone {
@@ -229,14 +229,12 @@ impl Overlays {
     fn read(subject: &Subject<'_>) -> Result<Self, Vec<Finding>> {
         let spec = &subject.dpv.spec;
         let mut findings = Vec::new();
-        let mut overlay = |root, field, map: &Option<serde_json::Map<String, Value>>| match map {
-            None => None,
-            Some(map) => Overlay::parse(root, map)
-                .map_err(|faults| findings.extend(subject.faults(field, faults)))
-                .ok(),
+        let mut overlay = |root, field, written: &Option<Document>| {
+            let Value::Object(map) = written.as_ref()?.value() else { return None };
+            Overlay::parse(root, &map).map_err(|faults| findings.extend(subject.faults(field, faults))).ok()
         };
-        let deployment = overlay(Root::Deployment, "spec.deploymentSpec", &spec.deployment_spec);
-        let service = overlay(Root::Service, "spec.serviceSpec", &spec.service_spec);
+        let deployment = overlay(Root::Deployment, "spec.deploymentSpec", &subject.dpv.deployment_overlay);
+        let service = overlay(Root::Service, "spec.serviceSpec", &subject.dpv.service_overlay);
         let mut paths = Vec::new();
         for (index, text) in spec.remove.iter().enumerate() {
             match RemovePath::parse(Root::Deployment, text) {

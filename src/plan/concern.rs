@@ -52,8 +52,10 @@ impl Made {
     /// Whether the same would be made of this DeploymentVersion, as far as it alone says.
     pub fn is_of(&self, dpv: &VersionFacts) -> bool {
         let old = &*self.dpv;
-        (&old.spec, &old.meta.uid, old.meta.created, &old.meta.annotations)
-            == (&dpv.spec, &dpv.meta.uid, dpv.meta.created, &dpv.meta.annotations)
+        (&old.spec, &old.deployment_overlay, &old.service_overlay)
+            == (&dpv.spec, &dpv.deployment_overlay, &dpv.service_overlay)
+            && (&old.meta.uid, old.meta.created, &old.meta.annotations)
+                == (&dpv.meta.uid, dpv.meta.created, &dpv.meta.annotations)
     }
 
     /// Whether one of these concerns this version apart from its base.

@@ -36,8 +36,9 @@ pub(super) fn choose(
         warnings.push(subject.warning("OverlayLabelReplaced", field(key), message));
     }
     // The base's own selector written out again asks for nothing.
-    let written = subject.dpv.spec.deployment_spec.as_ref().and_then(|overlay| overlay.get("selector"));
-    let restates = written.is_some() && written == subject.spec.get("selector");
+    let written = subject.dpv.deployment_overlay.as_ref().map(|overlay| overlay.field("selector"));
+    let restates =
+        written.is_some_and(|written| !written.is_null() && subject.spec.get("selector") == Some(&written));
     for (overlay, root) in
         [(&overlays.deployment, "spec.deploymentSpec"), (&overlays.service, "spec.serviceSpec")]
     {

@@ -188,8 +188,12 @@ pub struct Ended {
 pub struct VersionFacts {
     /// Its metadata.
     pub meta: Meta,
-    /// Its spec.
+    /// Its spec, but for the two overlays.
     pub spec: DeploymentVersionSpec,
+    /// `spec.deploymentSpec`, where it is written.
+    pub deployment_overlay: Option<Document>,
+    /// `spec.serviceSpec`, where it is written.
+    pub service_overlay: Option<Document>,
     /// Its status, the memory of earlier decisions.
     pub status: DeploymentVersionStatus,
 }
@@ -287,23 +291,29 @@ pub struct ConfigFacts {
 }
 
 macro_rules! keyed {
-    ($($name:ident),*) => {
+    ($($name:ident: $is_shared:literal),*) => {
         $(impl Keyed for $name {
-            fn key(&self) -> &Key {
-                &self.meta.key
+            const IS_SHARED: bool = $is_shared;
+
+            fn meta(&self) -> &Meta {
+                &self.meta
+            }
+
+            fn meta_mut(&mut self) -> &mut Meta {
+                &mut self.meta
             }
         })*
     };
 }
 keyed!(
-    DeploymentFacts,
-    ServiceFacts,
-    SliceFacts,
-    PodFacts,
-    VersionFacts,
-    RouterFacts,
-    DisruptionFacts,
-    AutoscalerFacts,
-    NetworkPolicyFacts,
-    ConfigFacts
+    DeploymentFacts: false,
+    ServiceFacts: false,
+    SliceFacts: false,
+    PodFacts: false,
+    VersionFacts: true,
+    RouterFacts: true,
+    DisruptionFacts: false,
+    AutoscalerFacts: false,
+    NetworkPolicyFacts: false,
+    ConfigFacts: false
 );

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, PodStatus};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::document::Document;
 use super::super::key::{Key, Kind};
@@ -16,7 +16,7 @@ use super::{
     Meta, NetworkPolicyFacts, PodFacts, RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts,
     SlicePort, VersionFacts,
 };
-use crate::api::names;
+use crate::api::{DeploymentVersionSpec, DeploymentVersionStatus, names};
 
 /// One object of a kind that an inventory holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,12 +50,16 @@ impl Object {
     ///
     /// # Errors
     /// Where the document does not have the shape of its kind.
-    pub fn read(value: Value) -> Result<Option<Self>, ObjectError> {
+    pub fn read(mut value: Value) -> Result<Option<Self>, ObjectError> {
         let Some(kind) = kind_of(&value) else { return Ok(None) };
         let failed = |message: String| ObjectError { kind, message };
         let metadata: ObjectMeta = part(&value, "/metadata").map_err(failed)?.unwrap_or_default();
         if metadata.name.as_deref().unwrap_or_default().is_empty() {
             return Err(failed("`metadata.name` is missing: give the object a name".to_owned()));
+        }
+        // It is in what was read; in the text of an object it would differ where nothing else does.
+        if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
+            metadata.remove("resourceVersion");
         }
         Self::read_kind(kind, Meta::read(metadata), value).map(Some).map_err(failed)
     }
@@ -79,11 +83,11 @@ impl Object {
             }),
             Kind::EndpointSlice => Self::EndpointSlice(read_slice(meta, whole(value)?)),
             Kind::Pod => Self::Pod(read_pod(meta, part(&value, "/status")?.unwrap_or_default())),
-            Kind::DeploymentVersion => Self::DeploymentVersion(VersionFacts {
+            Kind::DeploymentVersion => Self::DeploymentVersion(read_version(
                 meta,
-                spec: part(&value, "/spec")?.unwrap_or_default(),
-                status: part(&value, "/status")?.unwrap_or_default(),
-            }),
+                part(&value, "/spec")?.unwrap_or_default(),
+                part(&value, "/status")?.unwrap_or_default(),
+            )),
             Kind::Router => Self::Router(RouterFacts {
                 meta,
                 spec: part(&value, "/spec")?.ok_or("`spec` is missing")?,
@@ -224,6 +228,18 @@ fn state_of(deployment: &Value) -> DeploymentState {
         refusal: refusal.map(|it| text(it, "/message").unwrap_or_default().to_owned()),
         given_up: progress == Some("ProgressDeadlineExceeded"),
     }
+}
+
+/// The overlays, of any shape, are text until clones are made from them.
+fn read_version(
+    meta: Meta,
+    mut spec: DeploymentVersionSpec,
+    status: DeploymentVersionStatus,
+) -> VersionFacts {
+    let text = |overlay: Map<String, Value>| Document::of(&Value::Object(overlay));
+    let deployment_overlay = spec.deployment_spec.take().map(text);
+    let service_overlay = spec.service_spec.take().map(text);
+    VersionFacts { meta, spec, deployment_overlay, service_overlay, status }
 }
 
 /// A pod that serves comes to little more than its name: there may be tens of thousands.

@@ -8,6 +8,7 @@ use super::life::{Exit, Phase};
 use super::recipe::Ports;
 use crate::api::names;
 use crate::inventory::object::ServiceFacts;
+use crate::inventory::selector::Labels;
 use crate::inventory::{Key, names as fitted_names};
 use k8s_openapi::api::core::v1::Container;
 
@@ -42,7 +43,7 @@ pub struct Shown<'p> {
     /// Its Deployment's name.
     pub deployment: &'p str,
     /// Its labels.
-    pub labels: &'p std::collections::BTreeMap<String, String>,
+    pub labels: &'p Labels,
     /// Its container, where its recipe could be read.
     pub container: Option<&'p Container>,
     /// Its ports.

@@ -131,8 +131,8 @@ pub fn recipe(
         way,
         folder,
         grace: grace(pod),
-        labels: metadata.labels.unwrap_or_default(),
-        annotations: metadata.annotations.unwrap_or_default(),
+        labels: metadata.labels.unwrap_or_default().into(),
+        annotations: metadata.annotations.unwrap_or_default().into(),
         service_account: pod.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
         container,
     })
@@ -140,18 +140,25 @@ pub fn recipe(
 
 /// Annotations that speak about a Deployment's processes, the nearest first.
 struct Said<'s> {
-    sources: [Option<&'s Labels>; 3],
+    dpv: Option<&'s Labels>,
+    template: Option<&'s BTreeMap<String, String>>,
+    deployment: &'s Labels,
 }
 
 impl<'s> Said<'s> {
     fn new(deployment: &'s DeploymentFacts, template: &'s PodTemplateSpec, context: Context<'s>) -> Self {
         let of_template = template.metadata.as_ref().and_then(|metadata| metadata.annotations.as_ref());
-        Self { sources: [context.dpv, of_template, Some(&deployment.meta.annotations)] }
+        Self { dpv: context.dpv, template: of_template, deployment: &deployment.meta.annotations }
     }
 
     fn get(&self, name: &str) -> Option<&'s str> {
-        let mut found = self.sources.iter().flatten().filter_map(|source| source.get(name));
-        found.next().map(String::as_str).filter(|text| !text.trim().is_empty())
+        let of_template = || self.template.and_then(|it| it.get(name));
+        let of_dpv = self.dpv.and_then(|it| it.get(name));
+        of_dpv
+            .or_else(of_template)
+            .or_else(|| self.deployment.get(name))
+            .map(String::as_str)
+            .filter(|text| !text.trim().is_empty())
     }
 }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource};
 use serde_json::Value;
 
+use crate::inventory::selector::Labels;
 use crate::inventory::{Inventory, Key};
 
 /// What the environment of one pod is made from, besides its container.
@@ -19,9 +20,9 @@ pub struct Surroundings<'s> {
     /// The pod's uid.
     pub uid: &'s str,
     /// The pod's labels.
-    pub labels: &'s BTreeMap<String, String>,
+    pub labels: &'s Labels,
     /// The pod's annotations.
-    pub annotations: &'s BTreeMap<String, String>,
+    pub annotations: &'s Labels,
     /// The ServiceAccount that the template names.
     pub service_account: &'s str,
 }

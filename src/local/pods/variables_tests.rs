@@ -38,13 +38,13 @@ fn inventory() -> Inventory {
 fn read(container: serde_json::Value, set: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
     let container: Container = serde_json::from_value(container).unwrap();
     let set: Vec<_> = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let labels = BTreeMap::from([("app".to_owned(), "shop".to_owned())]);
+    let labels = Labels::from([("app".to_owned(), "shop".to_owned())]);
     let around = Surroundings {
         inventory: &inventory(),
         pod: &Key::new("n", "shop-1"),
         uid: "u",
         labels: &labels,
-        annotations: &BTreeMap::new(),
+        annotations: &Labels::new(),
         service_account: "default",
     };
     environment(&container, &set, &around)
