@@ -8,10 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kinds::{Read, Watched};
+use super::kinds::{Read, Subject, Watched};
 use super::trouble::{Failure, Trouble};
 use super::watch::News;
 use crate::inventory::object::Keyed;
+use crate::inventory::report::Unread;
 use crate::inventory::{Inventory, Key, Kind, Store};
 
 /// What is known of one watch.
@@ -142,6 +143,18 @@ impl Book {
             | Trouble::Garbled => "; it is tried again",
         };
         Some(format!("{}: {failure}{way_out}", self.title()))
+    }
+
+    /// The kind, where only a right is missing to know its objects and it can be done without.
+    #[must_use]
+    pub fn unread(&self) -> Option<Unread> {
+        let forbidden = self.failure.as_ref().is_some_and(|it| it.trouble == Trouble::Forbidden);
+        match self.watched.subject {
+            Subject::Objects(kind) if forbidden && !self.watched.required => {
+                Some(Unread { kind, namespace: self.namespace.clone() })
+            }
+            Subject::Objects(_) | Subject::Edges => None,
+        }
     }
 
     /// How many objects cannot be read.

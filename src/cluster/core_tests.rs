@@ -294,6 +294,29 @@ fn a_controller_writes_once_it_leads_and_has_seen_or_may_not_see_everything() {
 }
 
 #[test]
+fn a_kind_that_may_not_be_read_is_told_of_every_version_until_it_may() {
+    let mut world = World::controller().listed();
+    let dpv = json!({"metadata": {"namespace": "n", "name": "shop-v1"}, "spec": {}});
+    world.apply(Kind::DeploymentVersion, &dpv);
+    world.settle();
+    let unread = |world: &mut World| {
+        world.settle();
+        world.core.reports.unread.iter().map(|it| it.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(unread(&mut world), []);
+    let refused = |trouble| News::Failing(Failure::new(trouble, "no"));
+    for (trouble, told) in [(Trouble::NotServed, false), (Trouble::Silent, false), (Trouble::Forbidden, true)]
+    {
+        world.tell(Subject::Objects(Kind::NetworkPolicy), [refused(trouble)]);
+        assert_eq!(!world.core.affected.dpvs.is_empty(), told, "{trouble:?}");
+        assert_eq!(!unread(&mut world).is_empty(), told, "{trouble:?}");
+    }
+    world.tell(Subject::Objects(Kind::NetworkPolicy), [News::Answering]);
+    assert!(!world.core.affected.dpvs.is_empty());
+    assert_eq!(unread(&mut world), []);
+}
+
+#[test]
 fn a_router_is_programmed_when_the_edges_say_so() {
     let mut world = World::controller().listed();
     world.tell(Subject::Edges, [News::Began, News::Complete]);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
-use super::key::Key;
+use super::key::{Key, Kind};
 
 /// What became of one DeploymentVersion in `plan`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,4 +58,15 @@ pub struct Reports {
     pub routers: BTreeMap<Key, RouteReport>,
     /// What the edges say; `None` where nobody asks them, and the table in this process is what counts.
     pub programmed: Option<Programmed>,
+    /// The kinds that may not be read.
+    pub unread: BTreeSet<Unread>,
+}
+
+/// A kind of which the objects are not known, because somebody has to give the right to read them first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unread {
+    /// The kind.
+    pub kind: Kind,
+    /// In one namespace, or in all.
+    pub namespace: Option<String>,
 }

@@ -10,6 +10,7 @@ mod affected;
 mod conditions;
 mod pods;
 mod router;
+mod unread;
 mod version;
 
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ pub fn decide_for(
     let now = whole_second(now);
     let dpvs = affected.dpvs.iter().filter_map(|key| {
         let dpv = inventory.dpvs.get(key)?;
-        Some((key.clone(), version::status(inventory, dpv, reports.clones.get(key), settings, now)))
+        Some((key.clone(), version::status(inventory, dpv, reports, settings, now)))
     });
     let routers = affected.routers.iter().filter_map(|key| {
         let router = inventory.routers.get(key)?;

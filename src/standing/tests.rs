@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inventory::report::{CloneReport, Pending, RouteReport};
-use crate::inventory::{Edit, Finding, Object, names};
+use crate::inventory::report::{CloneReport, Pending, RouteReport, Unread};
+use crate::inventory::{Edit, Finding, Kind, Object, names};
 
 pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -59,6 +59,35 @@ fn planned() -> Reports {
         ..CloneReport::default()
     };
     Reports { clones: [(Key::new("n", "shop-version-2"), report)].into(), ..Reports::default() }
+}
+
+#[test]
+fn what_may_not_be_read_is_a_warning_where_it_matters() {
+    let inventory = shop(json!({}), up());
+    let cloned = |unread: &[(Kind, Option<&str>)]| {
+        let of = |(kind, namespace): &(Kind, Option<&str>)| Unread {
+            kind: *kind,
+            namespace: namespace.map(str::to_owned),
+        };
+        let reports = Reports { unread: unread.iter().map(of).collect(), ..planned() };
+        let status = status(&inventory, &reports);
+        assert_eq!(condition(&status, "Ready").0, "True");
+        let (_, reason, words) = condition(&status, "Cloned");
+        (reason.to_owned(), words.to_owned())
+    };
+    assert_eq!(cloned(&[]).0, "Cloned");
+    assert_eq!(cloned(&[(Kind::NetworkPolicy, Some("other")), (Kind::Pod, None)]).0, "Cloned");
+    for (kind, resource) in [
+        (Kind::NetworkPolicy, "`networkpolicies` (networking.k8s.io)"),
+        (Kind::PodDisruptionBudget, "`poddisruptionbudgets` (policy)"),
+        (Kind::HorizontalPodAutoscaler, "`horizontalpodautoscalers` (autoscaling)"),
+    ] {
+        for namespace in [None, Some("n")] {
+            let (reason, words) = cloned(&[(kind, namespace)]);
+            assert_eq!(reason, "ClonedWithWarnings");
+            assert!(words.contains(resource), "{words}");
+        }
+    }
 }
 
 fn status(inventory: &Inventory, reports: &Reports) -> DeploymentVersionStatus {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::conditions::{self, Verdict};
-use super::pods;
+use super::{pods, unread};
 use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{DeploymentFacts, DeploymentState, VersionFacts};
-use crate::inventory::report::{CloneReport, Pending};
+use crate::inventory::report::{CloneReport, Pending, Reports, Unread};
 use crate::inventory::versions::{Resolution, Resolved};
 use crate::inventory::{Finding, Inventory, Key, Settings};
 
@@ -16,10 +16,11 @@ use crate::inventory::{Finding, Inventory, Key, Settings};
 pub(super) fn status(
     inventory: &Inventory,
     dpv: &VersionFacts,
-    report: Option<&CloneReport>,
+    reports: &Reports,
     settings: &Settings,
     now: Timestamp,
 ) -> DeploymentVersionStatus {
+    let report = reports.clones.get(&dpv.meta.key);
     let resolved = match inventory.resolution(&dpv.meta.key) {
         Some(Resolution::Resolved(resolved)) => Some(resolved),
         Some(Resolution::Refused(_)) | None => None,
@@ -37,7 +38,7 @@ pub(super) fn status(
 
     let own_pods: Vec<_> = inventory.pods_of(&dpv.meta.key).filter(|pod| !pod.meta.deleting).collect();
     let base = base_resolved(inventory, dpv);
-    let cloned = cloned(inventory, dpv, resolved, report);
+    let cloned = cloned(inventory, dpv, resolved, report, &reports.unread);
     let available = available(dpv, clone, counts.as_ref(), &own_pods);
     let routed = routed(resolved, &urls);
     let pending = report.and_then(|report| report.pending).map(pending);
@@ -107,6 +108,7 @@ fn cloned(
     dpv: &VersionFacts,
     resolved: Option<&Resolved>,
     report: Option<&CloneReport>,
+    unread: &BTreeSet<Unread>,
 ) -> Verdict {
     if resolved.is_none() {
         return Verdict::fails("NotResolved", "nothing is made before the base is known");
@@ -121,7 +123,8 @@ fn cloned(
         && report.services.iter().all(|name| inventory.services.get(&sibling(name)).is_some())
         && report.policies.iter().all(|name| inventory.network_policies.get(&sibling(name)).is_some())
         && report.budgets.iter().all(|name| inventory.disruption_budgets.get(&sibling(name)).is_some());
-    let warnings: Vec<String> = report.findings.iter().map(in_field).collect();
+    let mut warnings: Vec<String> = report.findings.iter().map(in_field).collect();
+    warnings.extend(unread::warnings(unread, &dpv.meta.key.namespace));
     match (there, warnings.is_empty()) {
         (false, _) => Verdict::fails("Creating", "the Deployment and its Services are being created"),
         (true, true) => Verdict::holds("Cloned", "the Deployment and its Services are there"),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{API_SERVER, Core, Remark};
-use crate::cluster::books::{self, Effect};
+use crate::cluster::books::{self, Book, Effect};
 use crate::cluster::kinds::{Read, Subject};
 use crate::cluster::watch::Heard;
 use crate::inventory::object::RouterFacts;
@@ -40,7 +40,17 @@ impl Core {
             }
         }
         self.update(edits);
+        self.note_unread();
         remarks
+    }
+
+    /// What may not be read is told of every version: it might have had copies.
+    fn note_unread(&mut self) {
+        let unread = self.books.iter().filter_map(Book::unread).collect();
+        if self.reports.unread != unread {
+            self.reports.unread = unread;
+            self.affected.dpvs.extend(self.inventory.dpvs.iter().map(|dpv| dpv.meta.key.clone()));
+        }
     }
 
     fn see(&mut self, read: Read, at: Instant) -> Option<Edit> {
