@@ -18,7 +18,7 @@ use super::watch::Phase;
 use crate::wire::body::Reader;
 
 /// The largest read, of a body that flows.
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 128 << 10;
 /// What is made room for on the word of a Content-Length: a thousand that trickle must not hold 256 MiB.
 const MIDDLE: usize = 64 << 10;
 
