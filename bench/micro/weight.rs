@@ -67,7 +67,6 @@ fn parts(world: World) {
     field!(dpvs, meta);
     field!(dpvs, spec);
     field!(dpvs, status);
-    field!(dpvs, status.conditions);
     field!(pods, meta);
     field!(slices, meta);
     field!(slices, endpoints);

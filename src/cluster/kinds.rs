@@ -4,12 +4,10 @@
 //! does not even see the clones' Deployments, of which it needs nothing. A controller keeps whole what clones
 //! are made from.
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::Value;
 
 use super::edges::Report;
-use crate::api::{BaseReference, DeploymentVersionStatus, names};
+use crate::api::names;
 use crate::inventory::object::{Meta, Owner};
 use crate::inventory::selector::Labels;
 use crate::inventory::{Document, Key, Kind, Object};
@@ -250,10 +248,7 @@ fn lighten(object: &mut Object) {
             lighten_meta(&mut it.meta, &[]);
             (it.deployment_overlay, it.service_overlay) = (None, None);
             it.spec.remove = Vec::new();
-            let base =
-                it.status.base.take().map(|base| BaseReference { name: base.name, ..Default::default() });
-            let conditions = it.trouble().map(trouble).into_iter().collect();
-            it.status = DeploymentVersionStatus { base, conditions, ..Default::default() };
+            it.status.lighten();
         }
         Object::Router(it) => lighten_meta(&mut it.meta, &[]),
         Object::Pod(_)
@@ -262,18 +257,6 @@ fn lighten(object: &mut Object) {
         | Object::NetworkPolicy(_)
         | Object::ConfigMap(_)
         | Object::Secret(_) => {}
-    }
-}
-
-/// Of all conditions the one that the page of a version that is not up repeats, and of it only what it repeats.
-fn trouble(reason: &str) -> Condition {
-    Condition {
-        type_: "Ready".to_owned(),
-        status: "False".to_owned(),
-        reason: reason.to_owned(),
-        message: String::new(),
-        observed_generation: None,
-        last_transition_time: Time(Timestamp::UNIX_EPOCH),
     }
 }
 

@@ -98,8 +98,9 @@ fn an_edge_keeps_what_routing_needs() {
     let Object::DeploymentVersion(version) = object(Kind::DeploymentVersion, EDGE, dpv) else {
         panic!("no DeploymentVersion")
     };
-    assert_eq!((version.trouble(), version.status.conditions.len()), (Some("CrashLooping"), 1));
+    assert_eq!((version.trouble(), version.status.read().conditions.len()), (Some("CrashLooping"), 1));
     let VersionFacts { spec, deployment_overlay, status, .. } = version;
+    let status = status.read();
     assert!(status.conditions.iter().all(|condition| condition.message.is_empty()));
     assert!(spec.suspend && deployment_overlay.is_none());
     assert_eq!((status.base.map(|base| base.name), status.url), (Some("shop".to_owned()), None));

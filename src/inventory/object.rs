@@ -6,6 +6,7 @@
 
 mod facts;
 mod read;
+mod status;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -20,6 +21,7 @@ pub use facts::{
     SlicePort, VersionFacts,
 };
 pub use read::{Object, ObjectError};
+pub use status::VersionStatus;
 
 /// An object with metadata.
 pub trait Keyed {

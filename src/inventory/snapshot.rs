@@ -218,7 +218,11 @@ fn slice(facts: &SliceFacts) -> Value {
 
 fn version(facts: &VersionFacts) -> Value {
     // Without the overlays: what clones are made from is the controllers' matter.
-    with(Kind::DeploymentVersion, &facts.meta, [("spec", json!(facts.spec)), ("status", json!(facts.status))])
+    with(
+        Kind::DeploymentVersion,
+        &facts.meta,
+        [("spec", json!(facts.spec)), ("status", json!(facts.status.read()))],
+    )
 }
 
 fn router(facts: &RouterFacts) -> Value {

@@ -176,7 +176,13 @@ impl Inventory {
         true
     }
 
-    fn set_version(&mut self, key: &Key, object: Option<VersionFacts>, news: &mut News) -> bool {
+    fn set_version(&mut self, key: &Key, mut object: Option<VersionFacts>, news: &mut News) -> bool {
+        if let Some(status) = object.as_mut().map(|it| &mut it.status)
+            && let Some(base) = status.base().map(|name| key.sibling(name))
+        {
+            let text = status.text_mut();
+            *text = self.exemplars.keep(Kind::DeploymentVersion, base, std::mem::take(text));
+        }
         let Some(Turn { before, after }) = self.dpvs.set(key, object) else { return false };
         news.unresolved.insert(key.clone());
         if let (Some(before), Some(after)) = (&before, &after)

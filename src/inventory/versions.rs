@@ -100,7 +100,7 @@ impl Inventory {
         let own = &dpv.meta.key;
         if let Some(base) = dpv.named_base() {
             let name = &*base.name;
-            let known = dpv.status.base.as_ref().is_some_and(|known| known.name == name);
+            let known = dpv.status.base() == Some(name);
             return match self.deployments.get(&base) {
                 Some(found) if found.is_clone() => Err(Finding::rejected(
                     dpv.reference(),
@@ -122,10 +122,10 @@ impl Inventory {
             };
         }
         // A base that was resolved once is missed while it is gone, not swapped for a shorter name.
-        if let Some(known) = &dpv.status.base
-            && prefix_of(&known.name, &own.name)
+        if let Some(known) = dpv.status.base()
+            && prefix_of(known, &own.name)
         {
-            return Ok(own.sibling(known.name.as_str()));
+            return Ok(own.sibling(known));
         }
         self.longest_base(own).ok_or_else(|| {
             Finding::rejected(

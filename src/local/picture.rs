@@ -180,7 +180,7 @@ fn not_again(scene: &Scene<'_>, deployment: &Key) -> String {
 fn status(scene: &Scene<'_>, base: &Key, version: &Version) -> (Light, String) {
     let key = base.sibling(&*version.deployment);
     if let Some(dpv) = version.dpv.as_ref().and_then(|key| scene.inventory.dpvs.get(key)) {
-        let conditions = &dpv.status.conditions;
+        let conditions = dpv.status.read().conditions;
         let of = |name: &str| conditions.iter().find(|condition| condition.type_ == name);
         let Some(ready) = of("Ready") else { return (Light::Yellow, "Pending".to_owned()) };
         if ready.status == "True" && scene.troubles.contains_key(&key) {
@@ -255,7 +255,8 @@ fn notes(scene: &Scene<'_>) -> Vec<String> {
         };
         let trouble = clone.as_ref().and_then(|clone| scene.troubles.get(clone));
         told.extend(clone.clone());
-        let refused = dpv.status.conditions.iter().find(|it| it.type_ == "Ready" && it.status == "False");
+        let conditions = dpv.status.read().conditions;
+        let refused = conditions.iter().find(|it| it.type_ == "Ready" && it.status == "False");
         let waits = ["RollingOut", "Creating", "NotCreated", "NotResolved"];
         let refused = refused.filter(|condition| !waits.contains(&condition.reason.as_str()));
         match (trouble, refused) {

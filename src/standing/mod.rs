@@ -35,7 +35,8 @@ impl Statuses {
     /// Only those that differ from what the inventory has: what is worth a write.
     #[must_use]
     pub fn differing(mut self, inventory: &Inventory) -> Self {
-        self.dpvs.retain(|key, status| inventory.dpvs.get(key).is_some_and(|dpv| dpv.status != *status));
+        self.dpvs
+            .retain(|key, status| inventory.dpvs.get(key).is_some_and(|dpv| dpv.status.read() != *status));
         self.routers
             .retain(|key, status| inventory.routers.get(key).is_some_and(|router| router.status != *status));
         self

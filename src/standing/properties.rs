@@ -77,7 +77,7 @@ fn take(inventory: &mut Inventory, step: &Step) {
         }
         Step::Version { namespace, id } => {
             let key = Key::new(namespace_of(*namespace), service_of(*id));
-            let status = inventory.dpvs.get(&key).map(|dpv| serde_json::to_value(&dpv.status).unwrap());
+            let status = inventory.dpvs.get(&key).map(|dpv| serde_json::to_value(dpv.status.read()).unwrap());
             let object = json!({"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
                 "metadata": {"name": &*key.name, "namespace": &*key.namespace}, "spec": {}});
             edit_spec(inventory, object, status);
@@ -151,8 +151,9 @@ fn claims(inventory: &Inventory) -> BTreeMap<String, Vec<(Key, String)>> {
 
 /// The transition time of each condition of each object, by its status.
 fn transitions(inventory: &Inventory) -> BTreeMap<(Key, String, String), Timestamp> {
-    let of_dpvs = inventory.dpvs.iter().map(|dpv| (&dpv.meta.key, &dpv.status.conditions));
-    let of_routers = inventory.routers.iter().map(|router| (&router.meta.key, &router.status.conditions));
+    let of_dpvs = inventory.dpvs.iter().map(|dpv| (&dpv.meta.key, dpv.status.read().conditions));
+    let of_routers =
+        inventory.routers.iter().map(|router| (&router.meta.key, router.status.conditions.clone()));
     let mut times = BTreeMap::new();
     for (key, conditions) in of_dpvs.chain(of_routers) {
         for condition in conditions {

@@ -275,7 +275,7 @@ fn a_base_that_is_gone_is_missed_and_remembered() {
     inventory.update([Edit::Remove(crate::inventory::Kind::Deployment, Key::new("n", "shop"))]);
     let status = status(&inventory, &planned());
     assert_eq!(condition(&status, "BaseResolved").1, "BaseMissing");
-    assert_eq!(status.base, inventory.dpvs.get(&key).unwrap().status.base);
+    assert_eq!(status.base, inventory.dpvs.get(&key).unwrap().status.read().base);
 }
 
 /// Writes the statuses back as an API server would; tells whether any differed.
@@ -284,7 +284,7 @@ pub(super) fn feed_back(inventory: &mut Inventory, reports: &Reports, now: &str)
     let differed = !statuses.is_empty();
     let dpvs = statuses.dpvs.into_iter().map(|(key, status)| {
         let mut dpv = inventory.dpvs.get(&key).unwrap().clone();
-        dpv.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        dpv.status = crate::inventory::object::VersionStatus::of(&status);
         Edit::Apply(Box::new(Object::DeploymentVersion(dpv)))
     });
     let routers = statuses.routers.into_iter().map(|(key, status)| {

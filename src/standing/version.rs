@@ -52,10 +52,11 @@ pub(super) fn status(
     verdicts.push(("Routed", routed));
     verdicts.extend(progress(&summary));
 
+    let before = dpv.status.read();
     DeploymentVersionStatus {
         observed_generation: dpv.meta.generation,
-        conditions: conditions::list(&dpv.status.conditions, dpv.meta.generation, now, verdicts),
-        base: base_reference(inventory, dpv, resolved),
+        conditions: conditions::list(&before.conditions, dpv.meta.generation, now, verdicts),
+        base: base_reference(inventory, resolved, before.base),
         deployment: clone.map(|clone| clone.meta.key.name.to_string()),
         services: report.map(|report| report.services.clone()).unwrap_or_default(),
         replicas: counts.as_ref().map(|counts| counts.wanted),
@@ -72,17 +73,17 @@ pub(super) fn status(
 /// The base as it was first resolved; its uid and generation follow the object while it is there.
 fn base_reference(
     inventory: &Inventory,
-    dpv: &VersionFacts,
     resolved: Option<&Resolved>,
+    before: Option<BaseReference>,
 ) -> Option<BaseReference> {
-    let Some(resolved) = resolved else { return dpv.status.base.clone() };
+    let Some(resolved) = resolved else { return before };
     match inventory.deployments.get(&resolved.base) {
         Some(base) => Some(BaseReference {
             name: resolved.base.name.to_string(),
             uid: base.meta.uid.clone(),
             generation: base.meta.generation,
         }),
-        None => dpv.status.base.clone(),
+        None => before,
     }
 }
 

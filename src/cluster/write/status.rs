@@ -43,7 +43,7 @@ impl Memory {
     /// Takes in what statuses are to be. What they were to be before, of the same objects, is forgotten.
     pub fn want(&mut self, statuses: &Statuses, inventory: &Inventory) {
         for (key, status) in &statuses.dpvs {
-            let differs = inventory.dpvs.get(key).is_some_and(|dpv| dpv.status != *status);
+            let differs = inventory.dpvs.get(key).is_some_and(|dpv| dpv.status.read() != *status);
             let target = ObjectReference { kind: Kind::DeploymentVersion, key: key.clone() };
             self.want_one(target, differs.then(|| serde_json::to_value(status).unwrap_or_default()));
         }
@@ -102,7 +102,7 @@ fn known(inventory: &Inventory, target: &ObjectReference) -> Option<(String, Val
     match target.kind {
         Kind::DeploymentVersion => {
             let dpv = inventory.dpvs.get(&target.key)?;
-            Some((dpv.meta.uid.clone()?, serde_json::to_value(&dpv.status).ok()?))
+            Some((dpv.meta.uid.clone()?, serde_json::to_value(dpv.status.read()).ok()?))
         }
         Kind::Router => {
             let router = inventory.routers.get(&target.key)?;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::super::document::Document;
 use super::super::key::{Key, Kind, ObjectReference};
 use super::super::selector::{Labels, Selector};
-use super::{Keyed, Meta};
-use crate::api::{DeploymentVersionSpec, DeploymentVersionStatus, Host, RouterSpec, RouterStatus};
+use super::{Keyed, Meta, VersionStatus};
+use crate::api::{DeploymentVersionSpec, Host, RouterSpec, RouterStatus};
 
 /// A Deployment.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,7 +195,7 @@ pub struct VersionFacts {
     /// `spec.serviceSpec`, where it is written.
     pub service_overlay: Option<Document>,
     /// Its status, the memory of earlier decisions.
-    pub status: DeploymentVersionStatus,
+    pub status: VersionStatus,
 }
 
 /// A Router.
@@ -219,8 +219,7 @@ impl VersionFacts {
     /// Why it is not ready, in the one word of its condition; nothing where it is, or nobody has said.
     #[must_use]
     pub fn trouble(&self) -> Option<&str> {
-        let ready = self.status.conditions.iter().find(|condition| condition.type_ == "Ready")?;
-        (ready.status != "True").then_some(&*ready.reason)
+        self.status.trouble()
     }
 }
 

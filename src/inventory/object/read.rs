@@ -14,7 +14,7 @@ use super::super::key::{Key, Kind};
 use super::{
     AutoscalerFacts, ConfigFacts, ContainerTrouble, DeploymentFacts, DeploymentState, DisruptionFacts, Ended,
     Meta, NetworkPolicyFacts, PodFacts, RouterFacts, ServiceFacts, ServicePort, SliceEndpoint, SliceFacts,
-    SlicePort, VersionFacts,
+    SlicePort, VersionFacts, VersionStatus,
 };
 use crate::api::{DeploymentVersionSpec, DeploymentVersionStatus, names};
 
@@ -86,7 +86,7 @@ impl Object {
             Kind::DeploymentVersion => Self::DeploymentVersion(read_version(
                 meta,
                 part(&value, "/spec")?.unwrap_or_default(),
-                part(&value, "/status")?.unwrap_or_default(),
+                &part(&value, "/status")?.unwrap_or_default(),
             )),
             Kind::Router => Self::Router(RouterFacts {
                 meta,
@@ -234,12 +234,12 @@ fn state_of(deployment: &Value) -> DeploymentState {
 fn read_version(
     meta: Meta,
     mut spec: DeploymentVersionSpec,
-    status: DeploymentVersionStatus,
+    status: &DeploymentVersionStatus,
 ) -> VersionFacts {
     let text = |overlay: Map<String, Value>| Document::of(&Value::Object(overlay));
     let deployment_overlay = spec.deployment_spec.take().map(text);
     let service_overlay = spec.service_spec.take().map(text);
-    VersionFacts { meta, spec, deployment_overlay, service_overlay, status }
+    VersionFacts { meta, spec, deployment_overlay, service_overlay, status: VersionStatus::of(status) }
 }
 
 /// A pod that serves comes to little more than its name: there may be tens of thousands.
