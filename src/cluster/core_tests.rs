@@ -317,6 +317,18 @@ fn a_kind_that_may_not_be_read_is_told_of_every_version_until_it_may() {
 }
 
 #[test]
+fn that_there_is_no_edge_is_heard_though_none_is_seen() {
+    let mut world = World::controller().listed();
+    world.tell(Subject::Edges, [News::Failing(Failure::new(Trouble::Forbidden, "no"))]);
+    world.settle();
+    assert!(world.core.reports.programmed.is_none());
+    // The right was given meanwhile; the list that comes is empty.
+    world.tell(Subject::Edges, [News::Answering, News::Began, News::Complete]);
+    world.settle();
+    assert_eq!(world.programmed(), (false, 1));
+}
+
+#[test]
 fn a_router_is_programmed_when_the_edges_say_so() {
     let mut world = World::controller().listed();
     world.tell(Subject::Edges, [News::Began, News::Complete]);

@@ -28,6 +28,10 @@ impl Core {
                     for key in self.vanished(watch, &listed) {
                         edits.extend(self.lose(subject, key, at));
                     }
+                    // An empty list is news as well: there is no edge.
+                    if subject == Subject::Edges {
+                        self.edges_due = Some(at);
+                    }
                 }
                 Effect::State => {
                     let (title, trouble) = (book.title(), book.trouble());
