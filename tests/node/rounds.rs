@@ -25,12 +25,9 @@ async fn pods_that_drain_come_and_go_and_no_request_fails() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a node: tests/run"]
-async fn pods_that_end_at_once_come_and_go_and_hardly_a_request_fails() {
-    let tally = rounds("atonce", &at_once()).await;
-    // Two of three pods end in the same moment, and a request's one further attempt can meet the other of the two; or
-    // it began before the edge had heard of the pod that takes over. To reach (figures): none.
-    let failed = tally.failures().len();
-    assert!(failed * 1000 <= tally.samples.len(), "{failed} of {} failed", tally.samples.len());
+async fn pods_that_end_at_once_come_and_go_and_no_request_fails() {
+    // Every request of the load is one that may be sent twice.
+    rounds("atonce", &at_once()).await.none_failed();
 }
 
 async fn rounds(name: &str, pod: &Value) -> Tally {

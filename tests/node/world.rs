@@ -249,11 +249,12 @@ impl Scene<'_> {
         (text("status"), text("reason"), text("message"))
     }
 
-    /// Makes a version the active one; when the API server had taken that.
+    /// Makes a version the active one; when the API server was asked to. An edge may follow before it has answered.
     pub async fn activate(&self, version: &str) -> Instant {
+        let asked = Instant::now();
         let patch = Patch::Merge(json!({"spec": {"active": version}}));
         self.routers().patch("shop", &PatchParams::default(), &patch).await.unwrap();
-        Instant::now()
+        asked
     }
 }
 
