@@ -13,8 +13,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::runtime::watcher;
 use kube::runtime::watcher::Event;
-use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use synkronic::echo::{Bound, Voice};
@@ -64,10 +64,13 @@ impl Hands {
     }
 }
 
+/// Between two attempts to reach an API server that is away.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// Follows every pod, a task each.
 async fn play(client: Client, stop: CancellationToken) {
     let pods: Api<Pod> = Api::all(client.clone());
-    let mut events = watcher(pods, watcher::Config::default()).default_backoff().boxed();
+    let mut events = watcher(pods, watcher::Config::default()).boxed();
     let mut lives = Lives { client, stop: stop.clone(), known: HashMap::new(), listed: HashSet::new() };
     loop {
         let event = tokio::select! {
@@ -84,7 +87,8 @@ async fn play(client: Client, stop: CancellationToken) {
             Some(Ok(Event::InitDone)) => lives.forget_unlisted(),
             Some(Ok(Event::Apply(pod))) => lives.see(pod),
             Some(Ok(Event::Delete(pod))) => lives.end(&pod.uid().unwrap_or_default()),
-            Some(Err(_)) => {}
+            // The library's own pauses grow to half a minute, which an outage of a minute would be followed by.
+            Some(Err(_)) => tokio::time::sleep(RETRY).await,
             None => return,
         }
     }

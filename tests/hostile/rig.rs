@@ -241,10 +241,11 @@ impl Talk {
         }
         let mut answers = Vec::new();
         while !bytes.is_empty() {
-            // Which answer is the one to a `HEAD` only the upstream knows; it is the one with nothing behind its head.
+            // Which answer is the one to a `HEAD` only the upstream knows; it is the one with nothing behind its head,
+            // or another answer, in the version of the request that it is for.
             let bodiless = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|end| &bytes[end + 4..]);
             let bodiless =
-                head && bodiless.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"HTTP/1.1 "));
+                head && bodiless.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"HTTP/1."));
             match reading::response(&bytes, if bodiless { "HEAD" } else { "GET" }) {
                 Read::Whole(answer, length) => {
                     bytes.drain(..length);
