@@ -7,23 +7,31 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "program/listening.rs"]
+mod listening;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use listening::listening;
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 use synkronic::inventory::{Edit, Inventory, Object, snapshot};
 
 const HANGS: Duration = Duration::from_secs(30);
+const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
 /// A running program, ended with the test.
 struct Program {
     child: Child,
     edge: SocketAddr,
     admin: SocketAddr,
+    /// Bound for as long as the program runs, and never listened on.
+    _nobody: Socket,
 }
 
 impl Drop for Program {
@@ -33,27 +41,24 @@ impl Drop for Program {
     }
 }
 
-/// Addresses that nobody has just now, each another: they are held together before they are let go.
-fn free<const N: usize>() -> [SocketAddr; N] {
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|one| one.local_addr().unwrap())
-}
-
 impl Program {
-    /// With a kubeconfig that leads to a port on which nobody listens.
+    /// With a kubeconfig that leads to a port on which nobody listens. The kernel chooses the ports, and the
+    /// program tells which.
     fn run(folder: &Path) -> Self {
         let kubeconfig = folder.join("kubeconfig");
-        let [nobody, edge, admin] = free();
+        let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        nobody.bind(&SocketAddr::from(ANY).into()).unwrap();
+        let server = nobody.local_addr().unwrap().as_socket().unwrap();
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
-             clusters: [{{name: x, cluster: {{server: 'http://{nobody}'}}}}]\n\
+             clusters: [{{name: x, cluster: {{server: 'http://{server}'}}}}]\n\
              contexts: [{{name: x, context: {{cluster: x, user: x}}}}]\nusers: [{{name: x, user: {{}}}}]\n"
         );
         std::fs::write(&kubeconfig, text).unwrap();
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_synkronic"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_synkronic"))
             .args(["run", "--role", "edge", "--workers", "1", "--drain-timeout", "1s"])
-            .args(["--listen".to_owned(), edge.to_string(), "--admin".to_owned(), admin.to_string()])
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .arg("--kubeconfig")
             .arg(&kubeconfig)
             .arg("--snapshot")
@@ -63,13 +68,29 @@ impl Program {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let program = Self { child, edge, admin };
         let end = Instant::now() + HANGS;
-        while TcpStream::connect(admin).is_err() || TcpStream::connect(edge).is_err() {
-            assert!(Instant::now() < end, "{}", std::fs::read_to_string(folder.join("log")).unwrap());
+        let (edge, admin) = loop {
+            let log = std::fs::read_to_string(folder.join("log")).unwrap();
+            if let Some(both) = listening(&log) {
+                break both;
+            }
+            assert!(child.try_wait().unwrap().is_none() && Instant::now() < end, "{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        Self { child, edge, admin, _nobody: nobody }
+    }
+
+    /// Waits until `/readyz` answers with a status and with all of the words.
+    fn tells(&self, status: &str, words: &[&str]) {
+        let end = Instant::now() + HANGS;
+        loop {
+            let told = ask(self.admin, "x", "/readyz");
+            if told.starts_with(status) && words.iter().all(|word| told.contains(word)) {
+                return;
+            }
+            assert!(Instant::now() < end, "{words:?}: {told}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        program
     }
 }
 
@@ -111,10 +132,8 @@ fn what_was_last_known_is_served_and_said_to_be_stale() {
         }
     };
     assert!(answer.contains("x-synkronic-version: base"), "{answer}");
-    let ready = ask(program.admin, "x", "/readyz");
-    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
-    assert!(ready.contains("stale: what is served was known at 2026-11-23T16:00:00Z"), "{ready}");
-    assert!(ready.contains("the list of Routers"), "{ready}");
+    let stale = "stale: what is served was known at 2026-11-23T16:00:00Z";
+    program.tells("HTTP/1.1 200", &[stale, "the list of Routers"]);
     assert_eq!(
         std::fs::read(folder.path().join("snapshot")).unwrap(),
         known(),
@@ -146,11 +165,7 @@ fn what_cannot_be_used_is_refused_with_a_sentence_and_the_start_goes_on() {
         }
         let program = Program::run(folder.path());
         assert!(ask(program.edge, "shop.test", "/").starts_with("HTTP/1.1 404"), "{name}");
-        let ready = ask(program.admin, "x", "/readyz");
-        assert!(
-            ready.starts_with("HTTP/1.1 503") && ready.contains("the list of Routers"),
-            "{name}: {ready}"
-        );
+        program.tells("HTTP/1.1 503", &["the list of Routers"]);
         // Ports are bound before anything is read.
         let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
         let end = Instant::now() + HANGS;

@@ -182,8 +182,8 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let sources = admin::Sources { meter: meter.clone(), table: table.clone(), readiness: readiness.clone() };
     let admin = admin::Bound::build(&admin_addresses(arguments), sources)?;
-    let serves = edge.as_ref().map(|edge| &edge.addresses);
-    tracing::info!(?serves, admin = ?admin.addresses, "listening");
+    let serves = edge.as_ref().map(|edge| told(&edge.addresses));
+    tracing::info!(serves, admin = told(&admin.addresses), "listening");
     let candidacy = arguments.candidacy();
     let task = Task {
         cluster,
@@ -212,6 +212,11 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     tokio::join!(running, leaving);
     drop(admin);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Addresses as the log tells them.
+fn told(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 async fn leave(signals: &mut Signals, edge: Option<Bound>) {

@@ -16,6 +16,8 @@ mod faults;
 mod follow;
 mod hands;
 mod leader;
+#[path = "../program/listening.rs"]
+mod listening;
 mod load;
 mod many;
 mod merge;

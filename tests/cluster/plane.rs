@@ -3,7 +3,7 @@
 //! It refuses to start one: `tests/kubernetes/plane` does, before the tests, in a network namespace that the
 //! tests must be run in.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -138,12 +138,6 @@ impl Plane {
         // The last line may be half written.
         lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
     }
-}
-
-/// Addresses of this namespace that nobody listens on now, each another: they are held together before they are let go.
-pub fn free_addresses<const N: usize>() -> [SocketAddr; N] {
-    let held = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has ports"));
-    held.map(|one| one.local_addr().expect("a bound socket has an address"))
 }
 
 /// Waits until something holds, at most `seconds`; `what` says what did not come.

@@ -13,7 +13,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::plane::{Plane, free_addresses, until};
+use crate::listening::listening;
+use crate::plane::{Plane, until};
 
 /// A request that takes longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,21 +33,32 @@ pub struct Program {
 impl Program {
     /// Starts it as the user `synkronic`, and waits until it is ready.
     pub async fn start(plane: &Plane, arguments: &[&str]) -> Self {
-        let [edge, admin] = free_addresses();
         let log = plane.folder().join(format!("synkronic-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
         // Another build of it can be tried, as the one that is shipped.
         let binary =
             std::env::var_os("SYNKRONIC_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_synkronic").into());
-        let process = Command::new(binary)
+        let mut process = Command::new(binary)
             .arg("run")
             .arg("--kubeconfig")
             .arg(plane.kubeconfig("synkronic"))
-            .args(["--listen", &edge.to_string(), "--admin", &admin.to_string()])
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap())
             .spawn()
             .expect("the binary under test starts");
+        let end = Instant::now() + Duration::from_secs(60);
+        let (edge, admin) = loop {
+            let said = std::fs::read_to_string(&log).unwrap();
+            if let Some(both) = listening(&said) {
+                break both;
+            }
+            assert!(
+                process.try_wait().unwrap().is_none() && Instant::now() < end,
+                "it does not start: {said}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
         let program = Self { process, edge, admin, log };
         until(60, &format!("synkronic run is not ready; see {}", program.log.display()), async || {
             get(program.admin, "localhost", "/readyz").await.is_ok_and(|answer| answer.status == 200)
