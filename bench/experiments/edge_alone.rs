@@ -26,7 +26,7 @@ fn main() {
         eprintln!("usage: edge_alone PORT UPSTREAM-PORT VERSIONS");
         std::process::exit(2);
     };
-    let pods = if upstream == 0 { Pods::Nowhere } else { Pods::Port(upstream) };
+    let pods = if upstream == 0 { Pods::Nowhere } else { Pods::Ports(vec![[upstream; 2]].leak()) };
     // Kept as long as the edge: an edge that follows changes keeps its inventory too.
     let world = World::of(1, versions.into(), pods);
     let table = Arc::new(ArcSwap::from(world.compiled().table.clone()));

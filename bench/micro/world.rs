@@ -21,8 +21,9 @@ pub const DOMAIN: &str = "shop.example.com";
 pub enum Pods {
     /// Addresses that nobody has.
     Nowhere,
-    /// One pod on loopback at this port; a turn gives it another uid, as a new pod has.
-    Port(u16),
+    /// One pod on loopback; a turn moves it from a version's first port to its second, or back, with another
+    /// uid, as a new pod has. Versions beyond the ports begin anew with the first.
+    Ports(&'static [[u16; 2]]),
 }
 
 /// An inventory and what it compiles to.
@@ -138,7 +139,7 @@ fn slice(namespace: &str, service: &str, number: usize, turn: u8, pods: Pods) ->
             let network = format!("10.{}.{}", number / 256, number % 256);
             (vec![format!("{network}.{}", 2 * turn), format!("{network}.{}", 2 * turn + 1)], 8080)
         }
-        Pods::Port(port) => (vec!["127.0.0.1".to_owned()], port),
+        Pods::Ports(ports) => (vec!["127.0.0.1".to_owned()], ports[number % ports.len()][usize::from(turn)]),
     };
     let endpoint = |address: &String| {
         json!({"addresses": [address], "conditions": {"ready": true, "serving": true},

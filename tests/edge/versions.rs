@@ -15,7 +15,7 @@ use world::{Pods, World};
 
 /// Five versions of one shop, all served by this upstream.
 fn rig(upstream: &Upstream, config: Config) -> Rig {
-    let world = World::of(1, 5, Pods::Port(upstream.address.port()));
+    let world = World::of(1, 5, Pods::Ports(vec![[upstream.address.port(); 2]].leak()));
     let table = Arc::new(ArcSwap::from(Arc::clone(&world.compiled().table)));
     let meter = Arc::new(Meter::new().unwrap());
     let bound =
