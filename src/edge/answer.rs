@@ -45,8 +45,10 @@ pub(crate) fn mark(fields: &mut HeaderMap, decision: &Decision) {
     }
 }
 
-/// What every answer bears where the process leaves, or this connection is spent: that it is the last one. No `Via`: that is for requests, whose
-/// loops it cuts; to clients a gateway need not tell it (RFC 9110 7.6.3), and this process's name is not theirs to know.
+/// What every answer bears where the process leaves, or this connection is spent: that it is the last one.
+///
+/// No `Via`: that is for requests, whose loops it cuts. To clients a gateway need not tell it (RFC 9110 7.6.3), and
+/// this process's name is not theirs to know.
 pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker, watch: &Watch) {
     // A 101 says what its connection is for from now on.
     if (worker.closing() || watch.spent()) && !fields.contains_key(header::UPGRADE) {

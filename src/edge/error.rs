@@ -118,130 +118,62 @@ impl Fault {
     /// The one table: side, status, log level, label, sentence, whether the connection ends.
     pub(crate) fn row(self) -> Row {
         use Side::{Client, Upstream, Us};
+        const BAD_REQUEST: Option<StatusCode> = Some(StatusCode::BAD_REQUEST);
         const NOT_FOUND: Option<StatusCode> = Some(StatusCode::NOT_FOUND);
+        const TOO_SLOW: Option<StatusCode> = Some(StatusCode::REQUEST_TIMEOUT);
         const BAD_GATEWAY: Option<StatusCode> = Some(StatusCode::BAD_GATEWAY);
         const UNAVAILABLE: Option<StatusCode> = Some(StatusCode::SERVICE_UNAVAILABLE);
         const TIMEOUT: Option<StatusCode> = Some(StatusCode::GATEWAY_TIMEOUT);
-        let (side, status, level, label, sentence, close) = match self {
+        let (side, status, level, label, close) = match self {
             Self::Refused(refusal) => {
                 let told = refusal.told();
-                (Client, Some(told.status), Level::DEBUG, told.name, told.sentence, told.close)
+                (Client, Some(told.status), Level::DEBUG, told.name, told.close)
             }
-            Self::ClientSlow => (
-                Client,
-                Some(StatusCode::REQUEST_TIMEOUT),
-                Level::DEBUG,
-                "client_slow",
-                "The request came too slowly.",
-                true,
-            ),
-            Self::ClientGone => {
-                (Client, None, Level::DEBUG, "client_gone", "The client closed the connection.", true)
-            }
-            Self::ClientBody => (
-                Client,
-                Some(StatusCode::BAD_REQUEST),
-                Level::DEBUG,
-                "client_body",
-                "The request's body breaks its own framing.",
-                true,
-            ),
-            Self::NoHost => {
-                (Client, NOT_FOUND, Level::DEBUG, "no_host", "No Router here holds this host.", false)
-            }
-            Self::NoVersion => {
-                (Client, NOT_FOUND, Level::DEBUG, "no_version", "No such version is on offer here.", false)
-            }
-            Self::Unavailable => {
-                (Us, UNAVAILABLE, Level::INFO, "unavailable", "Nothing serves this version right now.", false)
-            }
-            Self::Overloaded => (
-                Us,
-                UNAVAILABLE,
-                Level::INFO,
-                "overloaded",
-                "This version works on as many requests as it may have at once. Try again in a few seconds.",
-                false,
-            ),
-            Self::Exhausted => (
-                Us,
-                UNAVAILABLE,
-                Level::WARN,
-                "exhausted",
-                "This proxy has no room for a further connection. Try again in a few seconds.",
-                false,
-            ),
-            Self::Protocol => (
-                Us,
-                BAD_GATEWAY,
-                Level::WARN,
-                "protocol",
-                "This version speaks HTTP/2 without TLS, which is not spoken upstream yet.",
-                false,
-            ),
-            Self::Refusing => (
-                Upstream,
-                BAD_GATEWAY,
-                Level::INFO,
-                "connect_refused",
-                "The version's process refuses connections.",
-                false,
-            ),
-            Self::Unreachable => (
-                Upstream,
-                BAD_GATEWAY,
-                Level::INFO,
-                "connect_unreachable",
-                "The version's process cannot be reached.",
-                false,
-            ),
-            Self::ConnectSlow => (
-                Upstream,
-                TIMEOUT,
-                Level::INFO,
-                "connect_slow",
-                "The version's process takes no connection in time.",
-                false,
-            ),
-            Self::Reset => (
-                Upstream,
-                BAD_GATEWAY,
-                Level::INFO,
-                "reset",
-                "The version's process closed the connection without an answer.",
-                false,
-            ),
-            Self::Malformed => (
-                Upstream,
-                BAD_GATEWAY,
-                Level::WARN,
-                "malformed_response",
-                "The version's process answered with something that is no HTTP.",
-                false,
-            ),
-            Self::ResponseSlow => (
-                Upstream,
-                TIMEOUT,
-                Level::INFO,
-                "response_slow",
-                "The version's process did not answer in time.",
-                false,
-            ),
-            Self::Truncated => {
-                (Upstream, None, Level::INFO, "truncated_response", "The response broke off.", true)
-            }
-            Self::StreamSlow => {
-                (Upstream, None, Level::INFO, "stream_slow", "The response came to a halt.", true)
-            }
-            Self::Switched => (
-                Upstream,
-                BAD_GATEWAY,
-                Level::WARN,
-                "switched_unasked",
-                "The version's process switched protocols without being asked.",
-                false,
-            ),
+            Self::ClientSlow => (Client, TOO_SLOW, Level::DEBUG, "client_slow", true),
+            Self::ClientGone => (Client, None, Level::DEBUG, "client_gone", true),
+            Self::ClientBody => (Client, BAD_REQUEST, Level::DEBUG, "client_body", true),
+            Self::NoHost => (Client, NOT_FOUND, Level::DEBUG, "no_host", false),
+            Self::NoVersion => (Client, NOT_FOUND, Level::DEBUG, "no_version", false),
+            Self::Unavailable => (Us, UNAVAILABLE, Level::INFO, "unavailable", false),
+            Self::Overloaded => (Us, UNAVAILABLE, Level::INFO, "overloaded", false),
+            Self::Exhausted => (Us, UNAVAILABLE, Level::WARN, "exhausted", false),
+            Self::Protocol => (Us, BAD_GATEWAY, Level::WARN, "protocol", false),
+            Self::Refusing => (Upstream, BAD_GATEWAY, Level::INFO, "connect_refused", false),
+            Self::Unreachable => (Upstream, BAD_GATEWAY, Level::INFO, "connect_unreachable", false),
+            Self::ConnectSlow => (Upstream, TIMEOUT, Level::INFO, "connect_slow", false),
+            Self::Reset => (Upstream, BAD_GATEWAY, Level::INFO, "reset", false),
+            Self::Malformed => (Upstream, BAD_GATEWAY, Level::WARN, "malformed_response", false),
+            Self::ResponseSlow => (Upstream, TIMEOUT, Level::INFO, "response_slow", false),
+            Self::Truncated => (Upstream, None, Level::INFO, "truncated_response", true),
+            Self::StreamSlow => (Upstream, None, Level::INFO, "stream_slow", true),
+            Self::Switched => (Upstream, BAD_GATEWAY, Level::WARN, "switched_unasked", false),
         };
-        Row { side, status, level, label, sentence, close }
+        Row { side, status, level, label, sentence: self.sentence(), close }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.told().sentence,
+            Self::ClientSlow => "The request came too slowly.",
+            Self::ClientGone => "The client closed the connection.",
+            Self::ClientBody => "The request's body breaks its own framing.",
+            Self::NoHost => "No Router here holds this host.",
+            Self::NoVersion => "No such version is on offer here.",
+            Self::Unavailable => "Nothing serves this version right now.",
+            Self::Overloaded => {
+                "This version works on as many requests as it may have at once. Try again in a few seconds."
+            }
+            Self::Exhausted => "This proxy has no room for a further connection. Try again in a few seconds.",
+            Self::Protocol => "This version speaks HTTP/2 without TLS, which is not spoken upstream yet.",
+            Self::Refusing => "The version's process refuses connections.",
+            Self::Unreachable => "The version's process cannot be reached.",
+            Self::ConnectSlow => "The version's process takes no connection in time.",
+            Self::Reset => "The version's process closed the connection without an answer.",
+            Self::Malformed => "The version's process answered with something that is no HTTP.",
+            Self::ResponseSlow => "The version's process did not answer in time.",
+            Self::Truncated => "The response broke off.",
+            Self::StreamSlow => "The response came to a halt.",
+            Self::Switched => "The version's process switched protocols without being asked.",
+        }
     }
 }

@@ -81,88 +81,71 @@ impl Refusal {
     pub const fn told(self) -> Told {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         const LARGE: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        let (status, name, sentence, close) = match self {
-            Self::HostMissing => (BAD, "host_missing", "The request names no host.", true),
-            Self::HostRepeated => (BAD, "host_repeated", "The request has more than one Host field.", true),
-            Self::HostMalformed => {
-                (BAD, "host_malformed", "The host is no DNS name or IP address with an optional port.", true)
-            }
-            Self::TargetForm => (
-                BAD,
-                "target_form",
-                "The request target must be a path that begins with a slash, or an absolute URL.",
-                true,
-            ),
-            Self::TargetScheme => {
-                (BAD, "target_scheme", "The URL's scheme is not the one that this port speaks.", true)
-            }
-            Self::TargetUserinfo => {
-                (BAD, "target_userinfo", "The URL carries a user name, which HTTP does not allow.", true)
-            }
-            Self::TargetTooLong => {
-                (StatusCode::URI_TOO_LONG, "target_too_long", "The request target is too long.", true)
-            }
-            Self::PathCharacter => (
-                BAD,
-                "path_character",
-                "The path has a character that must be percent-encoded or left out.",
-                true,
-            ),
-            Self::PathEncoding => {
-                (BAD, "path_encoding", "The path has a % that two hexadecimal digits do not follow.", true)
-            }
-            Self::PathEncodedDelimiter => (
-                BAD,
-                "path_encoded_delimiter",
-                "The path has a percent-encoded slash, backslash, semicolon, question mark, hash or control \
-                 character.",
-                true,
-            ),
-            Self::PathDotSegment => (BAD, "path_dot_segment", "The path has a . or .. segment.", true),
-            Self::PathEmptySegment => (BAD, "path_empty_segment", "The path begins with two slashes.", true),
-            Self::MethodConnect => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method_connect", "CONNECT is not served here.", true)
-            }
-            Self::MethodTrace => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method_trace", "TRACE is not served here.", true)
-            }
-            Self::MethodTooLong => {
-                (StatusCode::NOT_IMPLEMENTED, "method_too_long", "The method's name is too long.", true)
-            }
-            Self::MethodPri => {
-                (StatusCode::NOT_IMPLEMENTED, "method_pri", "PRI is no method of HTTP/1.1.", true)
-            }
-            Self::FieldUnderscore => {
-                (BAD, "field_underscore", "A header field has an underscore in its name.", true)
-            }
-            Self::FieldsTooMany => {
-                (LARGE, "fields_too_many", "The request has too many header fields.", true)
-            }
-            Self::FieldsTooLarge => (LARGE, "fields_too_large", "The request's header is too large.", true),
-            Self::ConnectionOptions => {
-                (BAD, "connection_options", "The Connection field names too many options.", true)
-            }
-            Self::TransferEncoding => {
-                (BAD, "transfer_encoding", "Transfer-Encoding must be chunked, once, or absent.", true)
-            }
-            Self::FramingConflict => {
-                (BAD, "framing_conflict", "The request has both Transfer-Encoding and Content-Length.", true)
-            }
-            Self::ContentLength => (BAD, "content_length", "Content-Length must be one whole number.", true),
-            Self::ExpectUnknown => (
-                StatusCode::EXPECTATION_FAILED,
-                "expect_unknown",
-                "The only expectation that is met here is 100-continue.",
-                // Whether its body follows is the client's guess: whatever comes is not to be read as a request.
-                true,
-            ),
-            Self::Loop => (
-                StatusCode::LOOP_DETECTED,
-                "loop",
-                "The request has passed through this proxy before: an upstream sends it back here.",
-                false,
-            ),
+        let (status, name) = match self {
+            Self::HostMissing => (BAD, "host_missing"),
+            Self::HostRepeated => (BAD, "host_repeated"),
+            Self::HostMalformed => (BAD, "host_malformed"),
+            Self::TargetForm => (BAD, "target_form"),
+            Self::TargetScheme => (BAD, "target_scheme"),
+            Self::TargetUserinfo => (BAD, "target_userinfo"),
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "target_too_long"),
+            Self::PathCharacter => (BAD, "path_character"),
+            Self::PathEncoding => (BAD, "path_encoding"),
+            Self::PathEncodedDelimiter => (BAD, "path_encoded_delimiter"),
+            Self::PathDotSegment => (BAD, "path_dot_segment"),
+            Self::PathEmptySegment => (BAD, "path_empty_segment"),
+            Self::MethodConnect => (StatusCode::METHOD_NOT_ALLOWED, "method_connect"),
+            Self::MethodTrace => (StatusCode::METHOD_NOT_ALLOWED, "method_trace"),
+            Self::MethodTooLong => (StatusCode::NOT_IMPLEMENTED, "method_too_long"),
+            Self::MethodPri => (StatusCode::NOT_IMPLEMENTED, "method_pri"),
+            Self::FieldUnderscore => (BAD, "field_underscore"),
+            Self::FieldsTooMany => (LARGE, "fields_too_many"),
+            Self::FieldsTooLarge => (LARGE, "fields_too_large"),
+            Self::ConnectionOptions => (BAD, "connection_options"),
+            Self::TransferEncoding => (BAD, "transfer_encoding"),
+            Self::FramingConflict => (BAD, "framing_conflict"),
+            Self::ContentLength => (BAD, "content_length"),
+            Self::ExpectUnknown => (StatusCode::EXPECTATION_FAILED, "expect_unknown"),
+            Self::Loop => (StatusCode::LOOP_DETECTED, "loop"),
         };
-        Told { status, name, sentence, close }
+        // Of a refused message nobody knows where it ends (nor whether the body of one that expected something
+        // follows): whatever comes is not to be read as a request. One that has gone round is sound.
+        let close = !matches!(self, Self::Loop);
+        Told { status, name, sentence: self.sentence(), close }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::HostMissing => "The request names no host.",
+            Self::HostRepeated => "The request has more than one Host field.",
+            Self::HostMalformed => "The host is no DNS name or IP address with an optional port.",
+            Self::TargetForm => {
+                "The request target must be a path that begins with a slash, or an absolute URL."
+            }
+            Self::TargetScheme => "The URL's scheme is not the one that this port speaks.",
+            Self::TargetUserinfo => "The URL carries a user name, which HTTP does not allow.",
+            Self::TargetTooLong => "The request target is too long.",
+            Self::PathCharacter => "The path has a character that must be percent-encoded or left out.",
+            Self::PathEncoding => "The path has a % that two hexadecimal digits do not follow.",
+            Self::PathEncodedDelimiter => {
+                "The path has a percent-encoded slash, backslash, semicolon, question mark, hash or control \
+                 character."
+            }
+            Self::PathDotSegment => "The path has a . or .. segment.",
+            Self::PathEmptySegment => "The path begins with two slashes.",
+            Self::MethodConnect => "CONNECT is not served here.",
+            Self::MethodTrace => "TRACE is not served here.",
+            Self::MethodTooLong => "The method's name is too long.",
+            Self::MethodPri => "PRI is no method of HTTP/1.1.",
+            Self::FieldUnderscore => "A header field has an underscore in its name.",
+            Self::FieldsTooMany => "The request has too many header fields.",
+            Self::FieldsTooLarge => "The request's header is too large.",
+            Self::ConnectionOptions => "The Connection field names too many options.",
+            Self::TransferEncoding => "Transfer-Encoding must be chunked, once, or absent.",
+            Self::FramingConflict => "The request has both Transfer-Encoding and Content-Length.",
+            Self::ContentLength => "Content-Length must be one whole number.",
+            Self::ExpectUnknown => "The only expectation that is met here is 100-continue.",
+            Self::Loop => "The request has passed through this proxy before: an upstream sends it back here.",
+        }
     }
 }
