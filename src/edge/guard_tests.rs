@@ -1,10 +1,10 @@
-//! The guard where it stands: behind hyper, fed with bytes, whole and split at every byte. The numbers are lines of
+//! The guard of `wire` where it stands: behind hyper, fed with bytes, whole and split at every byte. The numbers are lines of
 //! the list of hostile inputs. Held for every line: what follows a refused message is never answered.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -12,7 +12,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::*;
+use crate::wire::Scheme;
+use crate::wire::guard::{Admission, Terms, examine};
+use crate::wire::refusal::Refusal;
 
 /// What came of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

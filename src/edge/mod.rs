@@ -47,6 +47,8 @@ mod cookies;
 mod decide;
 mod drain;
 mod error;
+#[cfg(test)]
+mod guard_tests;
 mod ids;
 pub mod limits;
 mod log;

@@ -312,6 +312,4 @@ pub(super) fn max_forwards(headers: &HeaderMap) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod behind_hyper_tests;
-#[cfg(test)]
 mod tests;

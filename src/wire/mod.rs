@@ -37,7 +37,7 @@ pub mod response;
 pub mod target;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 /// What a port of ours speaks, as the scheme of a URL says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! The guard by table, on requests as hyper would hand them over. The numbers are lines of the list of hostile
-//! inputs; `behind_hyper_tests` sends the same through hyper as bytes.
+//! inputs; `edge::guard_tests` sends the same through hyper as bytes.
 
 use super::*;
 use crate::wire::sample::parts;
