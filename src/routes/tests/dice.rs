@@ -47,6 +47,15 @@ impl<'n> Dice<'n> {
         Self { numbers: numbers.iter() }
     }
 
+    /// A beginning, and some changes.
+    pub fn steps(&mut self) -> Vec<Step> {
+        let mut steps = self.beginning();
+        for _ in 0..self.upto(16) {
+            steps.push(self.step());
+        }
+        steps
+    }
+
     pub fn upto(&mut self, sides: usize) -> usize {
         usize::from(self.numbers.next().copied().unwrap_or(0)) % sides
     }

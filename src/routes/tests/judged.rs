@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::again::edits;
-use super::dice::{Dice, Step, cases};
+use super::dice::{Dice, cases};
 use super::oracle::{self, Objects};
 use super::world::{Ask, describe};
 use crate::inventory::{Inventory, Settings};
@@ -16,27 +16,10 @@ use crate::routes::{Table, compile};
 
 /// The objects after some steps, for the oracle and for the table.
 fn world(numbers: &[u16]) -> (Objects, std::sync::Arc<Table>) {
-    let mut dice = Dice::of(numbers);
-    let mut steps = dice.beginning();
-    for _ in 0..dice.upto(16) {
-        steps.push(dice.step());
-    }
-    let mut objects = Objects::new();
-    for step in &steps {
-        let key = |value: &serde_json::Value| {
-            let text = |pointer: &str| value.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-            (text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
-        };
-        match step {
-            Step::Apply(value) => drop(objects.insert(key(value), value.clone())),
-            Step::Remove(kind, namespace, name) => {
-                objects.remove(&(kind.clone(), namespace.clone(), name.clone()));
-            }
-        }
-    }
+    let steps = Dice::of(numbers).steps();
     let mut inventory = Inventory::default();
     let changes = inventory.update(edits(&steps));
-    (objects, compile(&inventory, &Settings::default(), None, &changes).table)
+    (oracle::after(&steps), compile(&inventory, &Settings::default(), None, &changes).table)
 }
 
 fn found(table: &Table, ask: &Ask) -> String {

@@ -6,10 +6,29 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::dice::Step;
 use super::world::Ask;
 
 /// The objects as they are, by kind, namespace and name.
 pub type Objects = BTreeMap<(String, String, String), Value>;
+
+/// The objects after some steps.
+pub fn after(steps: &[Step]) -> Objects {
+    let mut objects = Objects::new();
+    for step in steps {
+        match step {
+            Step::Apply(value) => {
+                let part = |pointer| text(value, pointer).to_owned();
+                let key = (part("/kind"), part("/metadata/namespace"), part("/metadata/name"));
+                objects.insert(key, value.clone());
+            }
+            Step::Remove(kind, namespace, name) => {
+                objects.remove(&(kind.clone(), namespace.clone(), name.clone()));
+            }
+        }
+    }
+    objects
+}
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()

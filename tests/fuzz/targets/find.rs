@@ -18,7 +18,6 @@ mod world;
 
 use dice::{Dice, Step};
 use inventory::{Edit, Inventory, Key, Kind, Object, Settings};
-use oracle::Objects;
 
 fn edit(step: &Step) -> Edit {
     match step {
@@ -34,24 +33,8 @@ fuzz_target!(|data: &[u8]| {
     let numbers: Vec<u16> = data.chunks_exact(2).map(|two| u16::from_be_bytes([two[0], two[1]])).collect();
     // Requests come first, so that short inputs have some.
     let (requests, numbers) = numbers.split_at(numbers.len().min(4 * 32));
-    let mut dice = Dice::of(numbers);
-    let mut steps = dice.beginning();
-    for _ in 0..dice.upto(16) {
-        steps.push(dice.step());
-    }
-    let mut objects = Objects::new();
-    for step in &steps {
-        match step {
-            Step::Apply(value) => {
-                let text = |pointer: &str| value.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-                let key = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
-                objects.insert(key, value.clone());
-            }
-            Step::Remove(kind, namespace, name) => {
-                objects.remove(&(kind.clone(), namespace.clone(), name.clone()));
-            }
-        }
-    }
+    let steps = Dice::of(numbers).steps();
+    let objects = oracle::after(&steps);
     let mut inventory = Inventory::default();
     let changes = inventory.update(steps.iter().map(edit).collect::<Vec<_>>());
     let table = routes::compile(&inventory, &Settings::default(), None, &changes).table;
