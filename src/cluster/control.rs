@@ -85,51 +85,28 @@ pub struct Meters {
 pub type Tell = Box<dyn FnMut(Vec<String>, Vec<String>)>;
 
 /// Runs until `ends.stop`.
-pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meters: &Meters, ends: &Ends) {
+pub async fn run(mut task: Task, publish: Publish, tell: Tell, meters: &Meters, ends: &Ends) {
     let watches = watches(&task);
     let core = Core::new(task.roles, task.settings.clone(), &watches, publish);
     let mut core = core.with_max_rolling(task.max_rolling);
-    let mut hands = Hands::new(task.cluster.client.clone(), WRITES_AT_ONCE, meters.control.clone());
-    let mut shelf = task.shelf.take();
+    let shelf = task.shelf.take();
     // What was last known is served although nothing of it has been confirmed.
     let stale = shelf.as_ref().and_then(Shelf::take).map(|snapshot| {
         core.remember(snapshot.edits);
         snapshot.written
     });
-    let mut tell = |core: &Core| match stale.filter(|_| !core.is_complete()) {
-        Some(written) => tell(Vec::new(), stale_state(core, written)),
-        None => tell(core.missing(), core.failing()),
-    };
-    tell(&core);
+    let hands = Hands::new(task.cluster.client.clone(), WRITES_AT_ONCE, meters.control.clone());
     let (mut followers, mut heard) = Followers::begin(task.cluster.client.clone(), task.roles, watches);
     let (election, mut lead) = stand(&task, ends);
     let (reporting, served) = report(&task, ends);
-    let mut ready = false;
+    let mut desk = Desk { core, hands, shelf, stale, tell, served, ready: false, meters };
+    desk.tell();
     loop {
         let begun = Instant::now();
-        let settled = core.settle(Timestamp::now(), begun);
-        served.send_if_modified(|told| std::mem::replace(told, core.served()) != *told);
-        if let Some(since) = settled.published.filter(|_| ready) {
-            meters.process.propagated(since.elapsed());
-        }
-        if !ready && core.is_complete() {
-            ready = true;
-            tracing::info!(generation = core.generation(), "the first table is in service");
-            tell(&core);
-            count_watches(&core, &meters.control);
-        }
-        if let Some(shelf) = shelf.as_mut().filter(|_| ready) {
-            shelf.serves(core.generation());
-        }
+        let again = desk.conclude(begun);
         let mandate = *lead.borrow_and_update();
         let leads = lease::leads(mandate, Instant::now()) && !ends.leaving.is_cancelled();
-        core.lead(leads);
-        if leads {
-            hands.take(core.writes(Timestamp::now()));
-        } else {
-            // Another goes on; what is on its way carries its own preconditions.
-            hands.drop_all();
-        }
+        desk.write(leads);
         meters.control.settled(begun.elapsed());
         if task.roles.controller {
             meters.control.leads(&task.candidacy.lease, leads);
@@ -140,36 +117,97 @@ pub async fn run(mut task: Task, publish: Publish, mut tell: Tell, meters: &Mete
             () = ends.leaving.cancelled(), if leads => {}
             Ok(()) = lead.changed() => {}
             () = until(mandate), if leads => {}
-            done = hands.done() => core.learned(done, Timestamp::now()),
-            () = until(soon(core.again())) => {}
-            () = until(settled.again) => {}
+            done = desk.hands.done() => desk.core.learned(done, Timestamp::now()),
+            () = until(soon(desk.core.again())) => {}
+            () = until(again) => {}
             () = followers.keep() => {}
-            news = next(&mut heard) => {
-                let remarks = core.take(news);
-                let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
-                remarks.iter().for_each(log);
-                if state || !ready {
-                    tell(&core);
-                }
-                if !remarks.is_empty() || !ready {
-                    count_watches(&core, &meters.control);
-                }
-            }
-            () = due(&mut shelf) => {
-                if let Some(shelf) = &mut shelf {
-                    shelf.write(core.inventory());
-                }
-            }
+            news = next(&mut heard) => desk.hear(news),
+            () = due(&mut desk.shelf) => desk.keep(),
         }
     }
-    if let Some(shelf) = &mut shelf {
-        shelf.close(core.inventory()).await;
+    if let Some(shelf) = &mut desk.shelf {
+        shelf.close(desk.core.inventory()).await;
     }
     followers.end().await;
     // The Leases are given back, or run out by themselves.
     drop(lead);
     election.join_all().await;
     reporting.join_all().await;
+}
+
+/// The core, and all who are told what it concludes.
+struct Desk<'m> {
+    core: Core,
+    hands: Hands,
+    shelf: Option<Shelf>,
+    /// When what is served was known, where it is from before the start.
+    stale: Option<Timestamp>,
+    tell: Tell,
+    served: watch::Sender<Served>,
+    /// Whether the first table of what the API server says is in service.
+    ready: bool,
+    meters: &'m Meters,
+}
+
+impl Desk<'_> {
+    /// Draws the conclusions of what was heard, and tells of them; returns when to do so again.
+    fn conclude(&mut self, now: Instant) -> Option<Instant> {
+        let settled = self.core.settle(Timestamp::now(), now);
+        let serves = self.core.served();
+        self.served.send_if_modified(|told| std::mem::replace(told, serves) != *told);
+        if let Some(since) = settled.published.filter(|_| self.ready) {
+            self.meters.process.propagated(since.elapsed());
+        }
+        if !self.ready && self.core.is_complete() {
+            self.ready = true;
+            tracing::info!(generation = self.core.generation(), "the first table is in service");
+            self.tell();
+            count_watches(&self.core, &self.meters.control);
+        }
+        if let Some(shelf) = self.shelf.as_mut().filter(|_| self.ready) {
+            shelf.serves(self.core.generation());
+        }
+        settled.again
+    }
+
+    /// Lets the hands write, where this process leads.
+    fn write(&mut self, leads: bool) {
+        self.core.lead(leads);
+        if leads {
+            self.hands.take(self.core.writes(Timestamp::now()));
+        } else {
+            // Another goes on; what is on its way carries its own preconditions.
+            self.hands.drop_all();
+        }
+    }
+
+    /// Takes in what the watches say.
+    fn hear(&mut self, news: Vec<Heard>) {
+        let remarks = self.core.take(news);
+        let state = remarks.iter().any(|remark| matches!(remark, Remark::Watch { .. }));
+        remarks.iter().for_each(log);
+        if state || !self.ready {
+            self.tell();
+        }
+        if !remarks.is_empty() || !self.ready {
+            count_watches(&self.core, &self.meters.control);
+        }
+    }
+
+    /// Says what is missing before requests are welcome, and what else is to be known.
+    fn tell(&mut self) {
+        match self.stale.filter(|_| !self.core.is_complete()) {
+            Some(written) => (self.tell)(Vec::new(), stale_state(&self.core, written)),
+            None => (self.tell)(self.core.missing(), self.core.failing()),
+        }
+    }
+
+    /// Writes down what is known.
+    fn keep(&mut self) {
+        if let Some(shelf) = &mut self.shelf {
+            shelf.write(self.core.inventory());
+        }
+    }
 }
 
 /// Which kinds the API server answers, and how many objects cannot be read.
