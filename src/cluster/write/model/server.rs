@@ -142,7 +142,6 @@ impl Server {
         if creates && self.ending {
             return ending();
         }
-        let ok = |server: &Self| (StatusCode::OK, server.objects.get(id).cloned().unwrap_or(Value::Null));
         match (act, live) {
             (Act::Create { .. }, Some(_)) => failure(409, "the object has been modified", None),
             (Act::Create { object, .. }, None) => {
@@ -165,24 +164,29 @@ impl Server {
                 let before = self.applied.insert(id.clone(), object.clone()).unwrap_or(Value::Null);
                 take_away(&before, object, &mut live, self.held.contains(id));
                 add(object, &mut live);
-                self.store(id.clone(), live);
-                ok(self)
+                self.stored(id, live)
             }
             (Act::HandOver { replicas, .. }, Some(mut live)) => {
                 live["spec"]["replicas"] = json!(replicas);
                 self.held.insert(id.clone());
-                self.store(id.clone(), live);
-                ok(self)
+                self.stored(id, live)
             }
             (_, None) => failure(404, "not found", None),
-            (Act::Delete { uid, resource_version }, Some(live)) => {
+            (act, Some(live)) => self.change(id, act, live, now),
+        }
+    }
+
+    /// What asks for a certain object, and mostly a certain version of it.
+    fn change(&mut self, id: &Id, act: &Act, mut live: Value, now: Timestamp) -> (StatusCode, Value) {
+        match act {
+            Act::Delete { uid, resource_version } => {
                 if !is_meant(&live, uid, resource_version.as_deref()) {
                     return failure(409, "the precondition does not match", None);
                 }
                 self.delete(id, now);
                 (StatusCode::OK, json!({"kind": "Status"}))
             }
-            (Act::Finalizers { uid, resource_version, finalizers }, Some(mut live)) => {
+            Act::Finalizers { uid, resource_version, finalizers } => {
                 if !is_meant(&live, uid, resource_version.as_deref()) {
                     return failure(409, "the object has been modified", None);
                 }
@@ -191,9 +195,9 @@ impl Server {
                 if live["metadata"].get("deletionTimestamp").is_some() {
                     self.delete(id, now);
                 }
-                ok(self)
+                self.as_it_is(id)
             }
-            (Act::Status { uid, resource_version, patch }, Some(mut live)) => {
+            Act::Status { uid, resource_version, patch } => {
                 if !is_meant(&live, uid, resource_version.as_deref()) {
                     return failure(409, "the object has been modified", None);
                 }
@@ -201,14 +205,23 @@ impl Server {
                     live["status"] = json!({});
                 }
                 merge(&mut live["status"], patch);
-                self.store(id.clone(), live);
-                ok(self)
+                self.stored(id, live)
             }
-            (Act::Event { object }, Some(_)) => {
+            Act::Event { object } => {
                 self.events.push(object.clone());
                 (StatusCode::CREATED, object.clone())
             }
+            Act::Create { .. } | Act::Update { .. } | Act::HandOver { .. } => unreachable!("answered before"),
         }
+    }
+
+    fn stored(&mut self, id: &Id, value: Value) -> (StatusCode, Value) {
+        self.store(id.clone(), value);
+        self.as_it_is(id)
+    }
+
+    fn as_it_is(&self, id: &Id) -> (StatusCode, Value) {
+        (StatusCode::OK, self.objects.get(id).cloned().unwrap_or(Value::Null))
     }
 
     /// Whether some object is owned by what is not there.
