@@ -1,7 +1,7 @@
 //! Faults at every call: the library's controller runs in this process against the real API server, through a
 //! client that spoils calls by a seed. Whatever goes wrong, the end is the one of the run in which nothing does.
 //!
-//! Each schedule has a namespace of its own; several run at once. `SYNKRONIC_FAULTS` says how many (100), from
+//! Each schedule has a namespace of its own; several run at once. `SYNKRONIC_FAULTS` says how many (200), from
 //! `SYNKRONIC_SEED` on.
 
 mod deeds;
@@ -54,7 +54,7 @@ impl Dice {
 #[test]
 #[ignore = "needs the control plane; tests/run starts it"]
 fn whatever_goes_wrong_the_end_is_the_same() {
-    let (count, first) = (number("SYNKRONIC_FAULTS", 100), number("SYNKRONIC_SEED", 1));
+    let (count, first) = (number("SYNKRONIC_FAULTS", 200), number("SYNKRONIC_SEED", 1));
     let begun = Instant::now();
     define_kinds(&Plane::find());
     let calm = on_its_own(None, None);
