@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::edges::Report;
 use crate::api::names;
-use crate::inventory::object::{Meta, Owner};
+use crate::inventory::object::Meta;
 use crate::inventory::selector::Labels;
 use crate::inventory::{Document, Key, Kind, Object};
 
@@ -236,13 +236,10 @@ fn lighten(object: &mut Object) {
                 it.selector = None;
             }
             lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
-            it.ports.shrink_to_fit();
             it.object = Document::default();
         }
         Object::EndpointSlice(it) => {
             lighten_meta(&mut it.meta, &[]);
-            it.ports.shrink_to_fit();
-            it.endpoints.shrink_to_fit();
         }
         Object::DeploymentVersion(it) => {
             lighten_meta(&mut it.meta, &[]);
@@ -261,19 +258,15 @@ fn lighten(object: &mut Object) {
 }
 
 fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
-    // Collected anew: a map from which things are taken keeps the room for them.
-    let kept = std::mem::take(&mut meta.labels).into_iter().filter(|(key, _)| labels.contains(&key.as_str()));
-    meta.labels = kept.collect();
+    meta.labels.retain(|key, _| labels.contains(&key));
     meta.annotations = Labels::new();
     meta.finalizers = Vec::new();
     // A change of what nobody here reads must not look like one.
     (meta.uid, meta.resource_version) = (None, None);
     // Whether it has an owner of that kind is asked, never which.
-    meta.controller = meta.controller.take().map(|owner| Owner {
-        kind: owner.kind,
-        name: String::new(),
-        uid: String::new(),
-    });
+    if let Some(owner) = &mut meta.controller {
+        (owner.name, owner.uid) = (String::new(), String::new());
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod read;
 mod status;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::key::Key;
 use super::selector::Labels;
@@ -65,7 +65,7 @@ pub struct Meta {
     /// Its annotations.
     pub annotations: Labels,
     /// Its controlling owner, if it has one.
-    pub controller: Option<Owner>,
+    pub controller: Option<Box<Owner>>,
     /// What its deletion waits for.
     pub finalizers: Vec<String>,
 }
@@ -84,11 +84,9 @@ pub struct Owner {
 impl Meta {
     fn read(metadata: ObjectMeta) -> Self {
         let controller = metadata.owner_references.unwrap_or_default().into_iter().find_map(|owner| {
-            (owner.controller == Some(true)).then_some(Owner {
-                kind: owner.kind,
-                name: owner.name,
-                uid: owner.uid,
-            })
+            let owner_of =
+                |owner: OwnerReference| Owner { kind: owner.kind, name: owner.name, uid: owner.uid };
+            (owner.controller == Some(true)).then(|| Box::new(owner_of(owner)))
         });
         Self {
             key: Key::new(

@@ -47,12 +47,12 @@ impl Selector {
     /// Whether an object with these labels is selected.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.matches_by(|key| labels.get(key).map(|value| Cow::from(value.as_str())))
+        self.matches_by(|key| labels.get(key).map(Cow::from))
     }
 
     /// Whether an object is selected whose label of each key is this.
     pub fn matches_by<'l>(&self, label: impl Fn(&str) -> Option<Cow<'l, str>>) -> bool {
-        self.match_labels.iter().all(|(key, value)| label(key).is_some_and(|it| it == value.as_str()))
+        self.match_labels.iter().all(|(key, value)| label(key).is_some_and(|it| it == value))
             && self.match_expressions.iter().all(|it| it.holds(label(&it.key).as_deref()))
     }
 }

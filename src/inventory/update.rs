@@ -144,7 +144,7 @@ impl Inventory {
     /// Has the document of a clone kept as its difference from another's.
     fn condense(&mut self, kind: Kind, meta: &Meta, document: &mut Document) {
         if let (true, Some(base)) = (meta.is_clone(), meta.labels.get(LABEL_BASE)) {
-            let base = meta.key.sibling(base.as_str());
+            let base = meta.key.sibling(base);
             *document = self.exemplars.keep(kind, base, std::mem::take(document));
         }
     }
@@ -164,7 +164,7 @@ impl Inventory {
 
     fn set_pod(&mut self, key: &Key, object: Option<PodFacts>, news: &mut News) -> bool {
         let Some(Turn { before, after }) = self.pods.set(key, object) else { return false };
-        let label = |pod: &PodFacts| pod.meta.labels.get(LABEL_DPV).map(|label| key.sibling(label.as_str()));
+        let label = |pod: &PodFacts| pod.meta.labels.get(LABEL_DPV).map(|label| key.sibling(label));
         if let Some(label) = before.as_deref().and_then(label) {
             news.changes.running.extend(self.dpvs_of_label(&label));
             self.pods_by_label.remove(&(label, key.name.clone()));

@@ -193,7 +193,11 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     warnings.sort();
     warnings.dedup();
     let relabelled = |labels: &Labels| {
-        chosen.changed.iter().map(|key| (key.clone(), labels.get(key).cloned())).collect::<Relabelled>()
+        chosen
+            .changed
+            .iter()
+            .map(|key| (key.clone(), labels.get(key).map(str::to_owned)))
+            .collect::<Relabelled>()
     };
     Ok(Clone {
         objects: objects.into_iter().map(named).collect(),
@@ -311,11 +315,11 @@ impl Overlays {
 
     /// The keys of pod labels that the overlay sets.
     pub fn label_keys(&self, asked: &Labels) -> BTreeSet<String> {
-        let sets = |key: &&String| {
+        let sets = |key: &&str| {
             let overlay = self.deployment.as_ref();
             overlay.is_some_and(|overlay| overlay.sets(&["template", "metadata", "labels", key]))
         };
-        asked.keys().filter(sets).cloned().collect()
+        asked.keys().filter(sets).map(str::to_owned).collect()
     }
 }
 

@@ -93,7 +93,7 @@ impl Made {
             api_names::LABEL_DPV => Some(names::dpv_label(&self.dpv.meta.key.name).into()),
             api_names::LABEL_BASE => own().map(|(base, _)| names::fitted(&base.name).into()),
             api_names::LABEL_VERSION => own().map(|(_, id)| id.as_str().into()),
-            key => self.asked.get(key).map(|value| value.as_str().into()),
+            key => self.asked.get(key).map(Into::into),
         }
     }
 

@@ -221,7 +221,7 @@ fn peers_of<'r>(
 fn is_elsewhere(peer: &Value, namespace: &str) -> bool {
     let Some(selector) = peer.get("namespaceSelector") else { return false };
     let Ok(selector) = serde_json::from_value::<Selector>(selector.clone()) else { return true };
-    let named = |key: &String| key == NAMESPACE_NAME;
+    let named = |key: &str| key == NAMESPACE_NAME;
     let is_known = selector.match_labels.keys().all(named)
         && selector.match_expressions.iter().all(|requirement| named(&requirement.key));
     is_known && !selector.matches(&Labels::from([(NAMESPACE_NAME.to_owned(), namespace.to_owned())]))

@@ -56,7 +56,7 @@ fn follow_selector(selector: &mut Value, stages: &Stages<'_>) {
         labels.retain(|key, _| stages.chosen.contains_key(key));
         for (key, value) in labels.iter_mut() {
             if let Some(chosen) = stages.chosen.get(key) {
-                *value = chosen.as_str().into();
+                *value = chosen.into();
             }
         }
     }
@@ -72,8 +72,8 @@ fn follow_requirement(requirement: &mut Value, stages: &Stages<'_>) -> bool {
         (Some("In"), Some(chosen)) => {
             let ours = [stages.base.get(&key), stages.asked.get(&key)];
             for value in list_mut(requirement, "/values") {
-                if ours.iter().flatten().any(|own| value == own.as_str()) {
-                    *value = chosen.as_str().into();
+                if ours.iter().flatten().any(|own| value == own) {
+                    *value = chosen.into();
                 }
             }
             if let Some(Value::Array(values)) = requirement.get_mut("values") {

@@ -99,9 +99,9 @@ impl Escape {
     fn of(selector: &Selector, labels: &Labels) -> Self {
         let mut escape = Self::default();
         let ours = [api_names::LABEL_BASE, api_names::LABEL_VERSION, api_names::LABEL_DPV];
-        let free = |key: &String| labels.contains_key(key) && !ours.contains(&key.as_str());
+        let free = |key: &str| labels.contains_key(key) && !ours.contains(&key);
         for key in selector.match_labels.keys().filter(|key| free(key)) {
-            escape.by_change.insert(key.clone());
+            escape.by_change.insert(key.to_owned());
         }
         for requirement in selector.match_expressions.iter().filter(|it| free(&it.key)) {
             match requirement.operator.as_str() {

@@ -113,7 +113,7 @@ fn the_overlays_labels_stay_where_they_are_safe() {
 fn a_value_that_is_somebody_elses_gets_a_hash() {
     let catchers = [service("a", &[("app", "shop")]), service("b", &[("app", "shop-v2")])];
     let found = chosen(&catchers, &[("app", "shop")], &[]).unwrap();
-    assert_eq!(found.get("app"), Some(&format!("shop-v2-{}", hash8("shop-v2"))));
+    assert_eq!(found.get("app"), Some(&*format!("shop-v2-{}", hash8("shop-v2"))));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn arbitrary_catchers(operators: &'static [&'static str]) -> impl Strategy<Value
 
 /// The fewest labels that must change or go for nothing to catch the rest, found by trying every way.
 fn fewest(catchers: &[Catcher], asked: &Labels) -> Option<usize> {
-    let keys: Vec<&String> = asked.keys().collect();
+    let keys: Vec<&str> = asked.keys().collect();
     let ways = 3_usize.pow(u32::try_from(keys.len()).unwrap());
     let touched = (0..ways).filter_map(|mut way| {
         let mut labels = asked.clone();
@@ -150,7 +150,7 @@ fn fewest(catchers: &[Catcher], asked: &Labels) -> Option<usize> {
         for key in &keys {
             match way % 3 {
                 0 => {}
-                1 => drop(labels.insert((*key).clone(), "other".to_owned())),
+                1 => drop(labels.insert((*key).to_owned(), "other".to_owned())),
                 _ => drop(labels.remove(key)),
             }
             touched += usize::from(way % 3 > 0);

@@ -9,7 +9,7 @@ use crate::inventory::selector::Labels;
 
 /// Sets the labels of the pods and what the Deployment selects.
 pub(super) fn label(spec: &mut Value, labels: &Labels, dpv: &str) {
-    let labels = labels.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+    let labels = labels.iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
     map_at(spec, &["template", "metadata"]).insert("labels".to_owned(), Value::Object(labels));
     map_at(spec, &[]).insert("selector".to_owned(), json!({"matchLabels": {names::LABEL_DPV: dpv}}));
 }

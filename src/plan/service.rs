@@ -77,7 +77,7 @@ pub(super) fn clone(
         .selector
         .iter()
         .flat_map(Labels::keys)
-        .filter_map(|key| Some((key.clone(), pod_labels.get(key)?.as_str().into())))
+        .filter_map(|key| Some((key.to_owned(), pod_labels.get(key)?.into())))
         .collect();
     selector.insert(names::LABEL_DPV.to_owned(), subject.hash.as_str().into());
     if let Some(spec) = spec.as_object_mut() {

@@ -27,20 +27,19 @@ fn is_claim(key: &str) -> bool {
 
 /// The base's labels, as its clone's object (not its pods) bears them.
 pub(super) fn labels(base: &Labels) -> Labels {
-    let keep = |key: &String| {
-        !is_claim(key) && key != names::LABEL_MANAGED_BY && key != "app.kubernetes.io/instance"
-    };
-    base.iter().filter(|(key, _)| keep(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    let keep =
+        |key: &str| !is_claim(key) && key != names::LABEL_MANAGED_BY && key != "app.kubernetes.io/instance";
+    base.iter().filter(|(key, _)| keep(key)).collect()
 }
 
 /// The base's annotations, as its clone's object bears them.
 pub(super) fn annotations(base: &Labels) -> Labels {
-    let keep = |key: &String| {
+    let keep = |key: &str| {
         !is_claim(key)
             && !key.starts_with("deployment.kubernetes.io/")
             && key != "kubectl.kubernetes.io/last-applied-configuration"
     };
-    base.iter().filter(|(key, _)| keep(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    base.iter().filter(|(key, _)| keep(key)).collect()
 }
 
 /// The base Deployment's spec, before the overlay.

@@ -66,7 +66,7 @@ pub(super) fn status(
         url: urls.first().cloned(),
         urls,
         image: clone.and_then(|clone| clone.image.clone()),
-        build: dpv.meta.annotations.get(names::ANNOTATION_BUILD).cloned(),
+        build: dpv.meta.annotations.get(names::ANNOTATION_BUILD).map(str::to_owned),
     }
 }
 

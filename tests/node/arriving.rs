@@ -2,19 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, PostParams};
-use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use synkronic::api::{DeploymentVersion, Router};
 use tokio::task::JoinSet;
 
+use crate::heard::Heard;
 use crate::load::{Times, Visitor};
 use crate::world::{Scene, World, is_full};
 
 /// Between two questions, while something is awaited.
 const PAUSE: Duration = Duration::from_micros(500);
+/// The same where hundreds ask at once: their questions must not be what keeps the answer waiting.
+const LONG_PAUSE: Duration = Duration::from_millis(25);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a node: tests/run"]
@@ -39,15 +42,21 @@ async fn a_host_is_served_soon_after_its_router_was_written() {
     println!("{count} hosts one by one, deleted -> first 404: {}", Times(gone));
 
     let mut all = JoinSet::new();
+    let heard = Heard::of(scene.routers(), |router: &Router| router.metadata.name.clone());
     for n in count..2 * count {
-        let (api, edge) = (scene.routers(), world.edge);
+        let (api, edge, heard) = (scene.routers(), world.edge, heard.clone());
         all.spawn(async move {
-            let written = api.create(&PostParams::default(), &router(n)).await;
-            written.unwrap();
-            wait_for(&mut Visitor::new(edge), &host(n), 200).await
+            api.create(&PostParams::default(), &router(n)).await.unwrap();
+            let written = Instant::now();
+            let visitor = &mut Visitor::new(edge);
+            wait_with(LONG_PAUSE, visitor, &host(n), 200).await;
+            let served = written.elapsed();
+            (served, heard.at(&format!("host-{n}")).await.saturating_duration_since(written))
         });
     }
-    println!("{count} hosts at once, written -> first 200: {}", Times(all.join_all().await));
+    let (served, told): (Vec<_>, Vec<_>) = all.join_all().await.into_iter().unzip();
+    println!("{count} hosts at once, written -> first 200: {}", Times(served));
+    println!("{count} hosts at once, written -> the API server tells another that watches: {}", Times(told));
     world.remove_namespace("hosts").await;
 }
 
@@ -71,6 +80,10 @@ fn router(n: usize) -> Router {
 
 /// Asks until the status is there; how long that took.
 async fn wait_for(visitor: &mut Visitor, host: &str, status: u16) -> Duration {
+    wait_with(PAUSE, visitor, host, status).await
+}
+
+async fn wait_with(pause: Duration, visitor: &mut Visitor, host: &str, status: u16) -> Duration {
     let begun = Instant::now();
     loop {
         let answer = visitor.get(host, "/", &[]).await;
@@ -78,7 +91,7 @@ async fn wait_for(visitor: &mut Visitor, host: &str, status: u16) -> Duration {
             return begun.elapsed();
         }
         assert!(begun.elapsed() < Duration::from_secs(30), "{host} has no {status} after 30 s: {answer:?}");
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -92,35 +105,41 @@ async fn a_version_is_served_soon_after_its_pod_is_ready() {
     scene.router("fresh.test");
     world.served("fresh.test", "base").await;
 
-    let (mut after_ready, mut after_write) = (Vec::new(), Vec::new());
+    let (mut after_ready, mut after_write, mut after_slice) = (Vec::new(), Vec::new(), Vec::new());
+    let pods = Heard::of(Api::namespaced(world.client.clone(), &scene.name), ready_pod);
+    let slices = Heard::of(Api::namespaced(world.client.clone(), &scene.name), ready_slice);
     for n in 0..count {
         let version = json!({"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
             "metadata": {"name": format!("shop-v{n}")}, "spec": {}});
         let version: DeploymentVersion = serde_json::from_value(version).unwrap();
-        let ready = tokio::spawn(pod_ready(scene.world.client.clone(), scene.name.clone(), format!("v{n}")));
         scene.versions().create(&PostParams::default(), &version).await.unwrap();
         let written = Instant::now();
         wait_for(&mut Visitor::new(world.edge), &format!("v{n}.fresh.test"), 200).await;
         let served = Instant::now();
         after_write.push(served - written);
         // The edge may hear of it before we do.
-        after_ready.push(served.saturating_duration_since(ready.await.unwrap()));
+        after_ready.push(served.saturating_duration_since(pods.at(&format!("v{n}")).await));
+        after_slice.push(served.saturating_duration_since(slices.at(&format!("shop-v{n}")).await));
     }
     println!("{count} versions, pod ready -> first 200: {}", Times(after_ready));
+    println!("{count} versions, EndpointSlice says so -> first 200: {}", Times(after_slice));
     println!("{count} versions, DeploymentVersion written -> first 200: {}", Times(after_write));
     world.remove_namespace("fresh").await;
 }
 
-/// When we hear that the pod of a version is ready.
-async fn pod_ready(client: kube::Client, namespace: String, version: String) -> Instant {
-    let pods: Api<Pod> = Api::namespaced(client, &namespace);
-    let wanted = watcher::Config::default().labels(&format!("kyaninus.com/version={version}"));
-    let mut seen = watcher(pods, wanted).applied_objects().boxed();
-    while let Some(pod) = seen.next().await {
-        let conditions = pod.ok().and_then(|pod| pod.status).and_then(|status| status.conditions);
-        if conditions.into_iter().flatten().any(|it| it.type_ == "Ready" && it.status == "True") {
-            return Instant::now();
-        }
-    }
-    panic!("the watch of pods ended");
+/// The version of a pod that is ready.
+fn ready_pod(pod: &Pod) -> Option<String> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let ready = conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True");
+    pod.labels().get("kyaninus.com/version").filter(|_| ready).cloned()
+}
+
+/// The Service of an EndpointSlice with an endpoint that is ready.
+fn ready_slice(slice: &EndpointSlice) -> Option<String> {
+    let ready = slice
+        .endpoints
+        .iter()
+        .flatten()
+        .any(|it| it.conditions.as_ref().is_some_and(|it| it.ready == Some(true)));
+    slice.labels().get("kubernetes.io/service-name").filter(|_| ready).cloned()
 }

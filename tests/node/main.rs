@@ -13,6 +13,7 @@
 mod arriving;
 mod away;
 mod health;
+mod heard;
 mod installation;
 mod leaving;
 mod load;

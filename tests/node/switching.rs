@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::heard::Heard;
 use crate::load::{Load, Times};
 use crate::world::World;
 
@@ -21,6 +22,8 @@ async fn active_moves_to_and_fro_and_no_request_fails() {
     world.served("switch.test", "base").await;
     world.served("version-2.switch.test", "version-2").await;
 
+    // The Router's first generation is its creation's; each switch makes another.
+    let heard = Heard::of(scene.routers(), |router| Some(format!("{:?}", router.metadata.generation)));
     let load = Load::on(world.edge, &["switch.test"], 8);
     let mut switches = Vec::new();
     for n in 0..TIMES {
@@ -43,7 +46,12 @@ async fn active_moves_to_and_fro_and_no_request_fails() {
         last.push(of_old.map(|it| it.begun + it.took - *at).max().unwrap_or_default());
     }
     println!("active switched {TIMES} times: {tally}");
+    let mut told = Vec::new();
+    for (n, (at, _)) in (2_i64..).zip(&switches) {
+        told.push(heard.at(&format!("{:?}", Some(n))).await.saturating_duration_since(*at));
+    }
     println!("written -> last answer of the old: {}", Times(last.clone()));
+    println!("written -> the API server tells another that watches: {}", Times(told));
     tally.none_failed();
     assert!(last.iter().all(|late| *late < Duration::from_secs(2)), "the old version answered too long");
     world.remove_namespace("switch").await;

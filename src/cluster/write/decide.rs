@@ -319,15 +319,15 @@ fn difference(
     memory: &Memory,
 ) -> Option<Difference> {
     let applied = live.meta.annotations.get(names::ANNOTATION_APPLIED);
-    let before = applied.and_then(|text| Mark::parse(text));
+    let before = applied.and_then(Mark::parse);
     // Where the inventory does not keep the whole object, its mark is all there is to compare.
     let whole = live.object.map(Document::value);
     let seen = match &whole {
         Some(object) => compare::view(target.kind, &prepared.object, object),
-        None if applied.map(String::as_str) == mark_text(&prepared.object) => return None,
+        None if applied == mark_text(&prepared.object) => return None,
         None => Value::Null,
     };
-    let because = match applied.map(String::as_str) == mark_text(&prepared.object) {
+    let because = match applied == mark_text(&prepared.object) {
         false => Because::Wanted,
         true if seen == prepared.object => return None,
         true if memory.is_settled(target, uid, &prepared.mark, &seen) => return None,

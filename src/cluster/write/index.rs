@@ -184,5 +184,5 @@ impl Index {
 /// The base that a clone was made from, by its label.
 #[must_use]
 pub fn group_of(meta: &Meta) -> Group {
-    meta.key.sibling(meta.labels.get(names::LABEL_BASE).map_or("", String::as_str))
+    meta.key.sibling(meta.labels.get(names::LABEL_BASE).unwrap_or_default())
 }

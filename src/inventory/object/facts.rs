@@ -69,7 +69,7 @@ pub struct ServiceFacts {
     /// What it selects; `None` where it has no selector.
     pub selector: Option<Labels>,
     /// Its ports, in order.
-    pub ports: Vec<ServicePort>,
+    pub ports: Box<[ServicePort]>,
     /// Its type; empty means `ClusterIP`.
     pub type_: String,
     /// The whole object.
@@ -115,9 +115,9 @@ pub struct SliceFacts {
     /// The Service it belongs to.
     pub service: Option<Key>,
     /// Its ports.
-    pub ports: Vec<SlicePort>,
+    pub ports: Box<[SlicePort]>,
     /// Its endpoints.
-    pub endpoints: Vec<SliceEndpoint>,
+    pub endpoints: Box<[SliceEndpoint]>,
 }
 
 /// A port of an EndpointSlice.

@@ -181,7 +181,7 @@ fn whole<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
-fn service_ports(value: &Value) -> Result<Vec<ServicePort>, String> {
+fn service_ports(value: &Value) -> Result<Box<[ServicePort]>, String> {
     let ports: Vec<k8s_openapi::api::core::v1::ServicePort> = part(value, "/spec/ports")?.unwrap_or_default();
     ports
         .into_iter()
@@ -295,7 +295,7 @@ fn read_slice(mut meta: Meta, slice: EndpointSlice) -> SliceFacts {
                 .and_then(|target| target.uid),
         })
     });
-    let service = meta.labels.get(names::LABEL_SERVICE_NAME).map(|name| meta.key.sibling(name.as_str()));
+    let service = meta.labels.get(names::LABEL_SERVICE_NAME).map(|name| meta.key.sibling(name));
     (meta.labels, meta.annotations, meta.controller) = Default::default();
     SliceFacts { service, ports: ports.collect(), endpoints: endpoints.collect(), meta }
 }

@@ -382,7 +382,7 @@ fn context<'i>(inventory: &'i Inventory, deployment: &'i DeploymentFacts) -> Con
     let dpv = owner.and_then(|owner| inventory.dpvs.get(&own.key.sibling(owner.name.as_str())));
     Context {
         dpv: dpv.map(|dpv| &dpv.meta.annotations),
-        base: own.labels.get(names::LABEL_BASE).map_or(&*own.key.name, String::as_str),
+        base: own.labels.get(names::LABEL_BASE).unwrap_or(&own.key.name),
     }
 }
 
@@ -392,7 +392,7 @@ fn template_hash(deployment: &DeploymentFacts, context: Context<'_>) -> String {
     let template = spec.get("template").unwrap_or(&Value::Null);
     let local =
         [names::ANNOTATION_LOCAL_COMMAND, names::ANNOTATION_LOCAL_DIR, names::ANNOTATION_LOCAL_ENDPOINT];
-    let said = |labels: &Labels| local.map(|name| labels.get(name).cloned().unwrap_or_default()).join("\n");
+    let said = |labels: &Labels| local.map(|name| labels.get(name).unwrap_or_default()).join("\n");
     let own = said(&deployment.meta.annotations);
     fitted_names::hash8(&format!("{template}\n{own}\n{}", context.dpv.map(said).unwrap_or_default()))
 }
@@ -409,7 +409,7 @@ fn replicas(deployment: &DeploymentFacts, recipe: Option<&Recipe>) -> usize {
 /// What a Deployment's output is called, where it is shown: its version, or for a base and others its name.
 fn shown_label(shown: Option<&BTreeSet<String>>, deployment: &DeploymentFacts) -> Option<Arc<str>> {
     let name = &*deployment.meta.key.name;
-    let version = deployment.meta.labels.get(names::LABEL_VERSION).map(String::as_str);
+    let version = deployment.meta.labels.get(names::LABEL_VERSION);
     let version = version.filter(|_| deployment.is_clone());
     let wanted = shown.is_none_or(|shown| {
         let base = if version.is_none() && shown.contains("base") { Some("base") } else { None };

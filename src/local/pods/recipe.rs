@@ -152,12 +152,11 @@ impl<'s> Said<'s> {
     }
 
     fn get(&self, name: &str) -> Option<&'s str> {
-        let of_template = || self.template.and_then(|it| it.get(name));
+        let of_template = || self.template.and_then(|it| it.get(name)).map(String::as_str);
         let of_dpv = self.dpv.and_then(|it| it.get(name));
         of_dpv
             .or_else(of_template)
             .or_else(|| self.deployment.get(name))
-            .map(String::as_str)
             .filter(|text| !text.trim().is_empty())
     }
 }

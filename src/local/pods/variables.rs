@@ -182,7 +182,7 @@ fn pod_field(path: &str, around: &Surroundings<'_>) -> Option<String> {
                 "metadata.annotations" => around.annotations,
                 _ => return None,
             };
-            return Some(map.get(key).cloned().unwrap_or_default());
+            return Some(map.get(key).unwrap_or_default().to_owned());
         }
     };
     Some(text.to_owned())
