@@ -60,3 +60,16 @@ fn long_words_are_cut_where_a_character_ends() {
     assert_eq!(cut("abcdef", 5), "abcde");
     assert_eq!(cut("abcdé", 5), "abcd");
 }
+
+#[test]
+fn an_event_that_is_refused_leaves_nothing_behind() {
+    use crate::cluster::write::memory::Memory;
+    use crate::cluster::write::outcome::Outcome;
+    let (about, object) = about();
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let (up, down) = (status("True", "Ready", "base"), status("False", "CrashLooping", "base"));
+    let events = tell(&about, Some(object.meta()), &up, &down, now, &mut EventMemory::default());
+    let mut memory = Memory::default();
+    memory.learned(&events[0], Outcome::Refused("Forbidden", "no events here".to_owned()), now);
+    assert_eq!(format!("{memory:?}"), format!("{:?}", Memory::default()));
+}

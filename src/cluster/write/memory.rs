@@ -78,7 +78,9 @@ impl Memory {
                 self.settled.remove(&reference);
                 self.contests.forget(&reference);
                 self.marks.remove(&reference);
-                self.started.retain(|deployment, _| *kind != Kind::Deployment || deployment != key);
+                if *kind == Kind::Deployment {
+                    self.started.remove(key);
+                }
             }
             match kind {
                 Kind::DeploymentVersion if live.is_none() => self.forget(key),
@@ -257,6 +259,10 @@ impl Memory {
     }
 
     fn trouble(&mut self, write: &Write, finding: Option<Finding>, pauses: Pauses, now: Timestamp) {
+        // An event is told once, or not at all: there is nothing to remember.
+        if matches!(write.act, Act::Event { .. }) {
+            return;
+        }
         let told = self.troubles.add(write, finding, pauses, now);
         self.tell_anew(&write.lane(), told);
     }
