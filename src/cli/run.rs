@@ -22,6 +22,7 @@ use crate::cluster::lease::Terms;
 use crate::cluster::shelf::Shelf;
 use crate::edge::{Bound, Edge};
 use crate::inventory::Settings;
+use crate::inventory::owners::{HostOwner, HostOwners};
 use crate::inventory::settings::OverlayRight;
 use crate::meter::Meter;
 use crate::routes::Table;
@@ -48,9 +49,13 @@ pub struct Arguments {
     #[arg(long, value_name = "PORT", env = "SYNKRONIC_PORT")]
     port: Option<u16>,
     /// Something that overlays may do although their base does not: service-account, host-path,
-    /// host-namespace, capability or privileged; repeatable
+    /// host-namespace, capability, privileged or external-service; repeatable
     #[arg(long, value_name = "RIGHT", env = "SYNKRONIC_ALLOW_OVERLAY", value_delimiter = ',')]
     allow_overlay: Vec<OverlayRight>,
+    /// Hosts that Routers of one namespace alone may claim, as shop=*.shop.example.com; `*` is any run of
+    /// characters; repeatable
+    #[arg(long, value_name = "NAMESPACE=HOSTS", env = "SYNKRONIC_HOST_OWNER", value_delimiter = ',')]
+    host_owner: Vec<HostOwner>,
     /// So many versions of a base follow its change at a time
     #[arg(long, value_name = "N", env = "SYNKRONIC_MAX_ROLLING", default_value_t = MAX_ROLLING)]
     max_rolling: usize,
@@ -137,6 +142,7 @@ impl Arguments {
             allow_loopback: false,
             refused: BTreeSet::new(),
             allowed_overlays: self.allow_overlay.iter().copied().collect(),
+            host_owners: HostOwners::new(self.host_owner.iter().cloned()),
         }
     }
 }

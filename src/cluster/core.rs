@@ -111,12 +111,12 @@ impl Core {
         Self {
             roles,
             configured: settings.refused.clone(),
-            settings,
             books: watches
                 .iter()
                 .map(|(watched, namespace)| Book::new(*watched, namespace.clone()))
                 .collect(),
-            inventory: Inventory::default(),
+            inventory: Inventory::with(settings.host_owners.clone()),
+            settings,
             changes: Changes::default(),
             since: None,
             reports: Reports::default(),

@@ -2,7 +2,8 @@
 //!
 //! A host belongs to the Router whose status says that it claimed it, the earliest such claim first; where
 //! no status speaks, to the oldest Router that lists it. So an older Router that adds a host later does not
-//! take it from the one that has it. A Router's version names (`version-2.shop.example.com`) belong to the
+//! take it from the one that has it. Where an administrator keeps a host for some namespaces, a Router of another
+//! holds it never, whatever its status says. A Router's version names (`version-2.shop.example.com`) belong to the
 //! namespace that holds the host they are made from.
 
 use std::collections::BTreeSet;
@@ -21,13 +22,14 @@ impl Inventory {
             .get(host)?
             .iter()
             .filter_map(|key| self.routers.get(key))
+            .filter(|router| self.host_owners.admit(&router.meta.key.namespace, host))
             .min_by(|a, b| claim_order(a, host).cmp(&claim_order(b, host)))
     }
 
     /// Whether this Router holds this host, and no other namespace holds the name above it.
     #[must_use]
     pub fn holds(&self, router: &RouterFacts, host: &Host) -> bool {
-        self.contender(router, host).is_none()
+        self.host_owners.admit(&router.meta.key.namespace, host) && self.contender(router, host).is_none()
     }
 
     /// The Router that keeps another from serving a host, if there is one: the host's holder, or, in another

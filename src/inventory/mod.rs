@@ -18,6 +18,7 @@ pub mod names;
 pub mod object;
 pub mod offer;
 mod own;
+pub mod owners;
 pub mod report;
 mod resolve;
 pub mod selector;
@@ -44,6 +45,7 @@ use object::{
     AutoscalerFacts, ConfigFacts, DeploymentFacts, DisruptionFacts, NetworkPolicyFacts, PodFacts,
     RouterFacts, ServiceFacts, SliceFacts, VersionFacts,
 };
+use owners::HostOwners;
 use versions::{Resolution, Versions};
 
 /// One change of the inventory.
@@ -80,6 +82,7 @@ pub struct Inventory {
     pub config_maps: Store<ConfigFacts>,
     /// Secrets.
     pub secrets: Store<ConfigFacts>,
+    host_owners: HostOwners,
 
     /// Services with their slices: one flat set, for most Services have one.
     slices_of_service: BTreeSet<(Key, Key)>,
@@ -102,6 +105,18 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Nothing known yet, but that some hosts are kept for some namespaces.
+    #[must_use]
+    pub fn with(host_owners: HostOwners) -> Self {
+        Self { host_owners, ..Self::default() }
+    }
+
+    /// The hosts that are kept for some namespaces.
+    #[must_use]
+    pub fn host_owners(&self) -> &HostOwners {
+        &self.host_owners
+    }
+
     /// The Routers of a base, in order of their keys.
     pub fn routers_of(&self, base: &Key) -> impl Iterator<Item = &RouterFacts> {
         self.routers_of_base.get(base).into_iter().flatten().filter_map(|key| self.routers.get(key))

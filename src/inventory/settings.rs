@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use super::owners::HostOwners;
+
 /// Settings of the pure rooms. They are arguments, so that the same inventory and settings always give the
 /// same result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Settings {
     pub refused: BTreeSet<SocketAddr>,
     /// What overlays may do although their base does not.
     pub allowed_overlays: BTreeSet<OverlayRight>,
+    /// Hosts that are kept for some namespaces.
+    pub host_owners: HostOwners,
 }
 
 /// Something that an overlay may do only where its base does too, or the administrator allows it.
@@ -28,18 +32,26 @@ pub enum OverlayRight {
     ServiceAccount,
     /// Mount paths of the node.
     HostPath,
-    /// Join the node's network, process or IPC namespace.
+    /// Join the node's network, process, IPC or user namespace.
     HostNamespace,
     /// Add capabilities.
     Capability,
-    /// Run privileged, or allow its escalation.
+    /// Run privileged, or with less to hold it than the base's.
     Privileged,
+    /// Give a Service an address outside of the cluster.
+    ExternalService,
 }
 
 impl OverlayRight {
     /// All of them, in order.
-    pub const ALL: [Self; 5] =
-        [Self::ServiceAccount, Self::HostPath, Self::HostNamespace, Self::Capability, Self::Privileged];
+    pub const ALL: [Self; 6] = [
+        Self::ServiceAccount,
+        Self::HostPath,
+        Self::HostNamespace,
+        Self::Capability,
+        Self::Privileged,
+        Self::ExternalService,
+    ];
 
     /// The word that `--allow-overlay` takes for it.
     #[must_use]
@@ -50,6 +62,7 @@ impl OverlayRight {
             Self::HostNamespace => "host-namespace",
             Self::Capability => "capability",
             Self::Privileged => "privileged",
+            Self::ExternalService => "external-service",
         }
     }
 }
@@ -73,6 +86,7 @@ impl Default for Settings {
             allow_loopback: false,
             refused: BTreeSet::new(),
             allowed_overlays: BTreeSet::new(),
+            host_owners: HostOwners::default(),
         }
     }
 }

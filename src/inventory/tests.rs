@@ -139,6 +139,25 @@ fn version_names_belong_to_the_namespace_that_holds_the_host() {
 }
 
 #[test]
+fn a_host_that_is_kept_for_a_namespace_is_nobody_elses() {
+    let owners = HostOwners::new(["b=shop.example.com".parse().unwrap()]);
+    let mut inventory = Inventory::with(owners);
+    let spec = json!({"base": "shop", "hosts": ["shop.example.com", "other.example.com"]});
+    let claimed = ["shop.example.com", "other.example.com"];
+    apply(
+        &mut inventory,
+        [
+            router("a", "r", "2026-01-01T00:00:00Z", spec.clone(), &claimed),
+            router("b", "r", "2026-02-01T00:00:00Z", spec, &[]),
+        ],
+    );
+    let [a, b] = ["a", "b"].map(|namespace| inventory.routers.get(&Key::new(namespace, "r")).unwrap());
+    let held = |router, host: &str| inventory.holds(router, &Host::parse(host).unwrap());
+    assert_eq!((held(a, "shop.example.com"), held(b, "shop.example.com")), (false, true));
+    assert_eq!((held(a, "other.example.com"), held(b, "other.example.com")), (true, false));
+}
+
+#[test]
 fn patterns_of_ids() {
     let matches = |pattern: &str, id: &str| offer::IdPattern::new(pattern).matches(id);
     assert!(matches("version-*", "version-2") && matches("*", "x") && matches("pr-*-x", "pr-1-x"));

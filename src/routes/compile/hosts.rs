@@ -20,6 +20,15 @@ pub(super) fn judge(inventory: &Inventory, router: &RouterFacts) -> (BTreeSet<Ho
                 continue;
             }
         };
+        let owners = inventory.host_owners().of(&host);
+        if !owners.is_empty() && !owners.contains(&&*router.meta.key.namespace) {
+            let message = format!(
+                "`{host}` is kept for {} (`--host-owner`); ask the administrator, or choose another host",
+                owners.iter().map(|owner| format!("namespace `{owner}`")).collect::<Vec<_>>().join(", ")
+            );
+            findings.reject("HostNotAllowed", field, message);
+            continue;
+        }
         match inventory.contender(router, &host) {
             None if held.contains(&host) => {
                 findings.warn("DuplicateHost", field, format!("`{host}` is listed twice; one is enough"));
