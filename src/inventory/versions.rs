@@ -128,6 +128,15 @@ impl Inventory {
             return Ok(own.sibling(known));
         }
         self.longest_base(own).ok_or_else(|| {
+            // Its clone would have the Deployment's own name.
+            if self.deployments.get(own).is_some_and(|found| !found.is_clone()) {
+                let message = format!(
+                    "the Deployment `{name}` cannot be the base of a DeploymentVersion that has its name, for the \
+                     clone has it, too; name the DeploymentVersion `{name}-<version id>`",
+                    name = own.name
+                );
+                return Finding::rejected(dpv.reference(), "BaseNotFound", "metadata.name", message);
+            }
             Finding::rejected(
                 dpv.reference(),
                 "BaseNotFound",

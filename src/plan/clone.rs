@@ -13,6 +13,7 @@ use super::{json as steps, pods, rights, selection, service, strip};
 use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
 use crate::inventory::selector::Labels;
+use crate::inventory::settings::OverlayRight;
 use crate::inventory::versions::Resolved;
 use crate::inventory::{Document, Finding, Inventory, Key, Kind, ObjectReference, Settings, names};
 
@@ -177,6 +178,8 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
         let name = names::service(&found.meta.key.name, &resolved.version);
         let overlay = overlays.service.as_ref();
         let object = service::clone(&subject, &found, &name, overlay, &chosen.labels, &mut warnings)?;
+        check_exposure(&subject, around.settings, &found, &object)?;
+        warnings.extend(service::lost_ports(&subject, &object, &spec));
         services.push((Kind::Service, name, object));
     }
     if services.is_empty() {
@@ -192,19 +195,12 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     };
     warnings.sort();
     warnings.dedup();
-    let relabelled = |labels: &Labels| {
-        chosen
-            .changed
-            .iter()
-            .map(|key| (key.clone(), labels.get(key).map(str::to_owned)))
-            .collect::<Relabelled>()
+    let relabelled = |changed: &BTreeSet<String>, labels: &Labels| {
+        changed.iter().map(|key| (key.clone(), labels.get(key).map(str::to_owned))).collect::<Relabelled>()
     };
-    Ok(Clone {
-        objects: objects.into_iter().map(named).collect(),
-        findings: warnings,
-        changed: chosen.given_up.iter().chain([&chosen.labels]).map(relabelled).collect(),
-        asked,
-    })
+    let given_up = chosen.given_up.iter().map(|(changed, labels)| relabelled(changed, labels));
+    let changed = given_up.chain([relabelled(&chosen.changed, &chosen.labels)]).collect();
+    Ok(Clone { objects: objects.into_iter().map(named).collect(), findings: warnings, changed, asked })
 }
 
 fn no_service(subject: &Subject<'_>) -> Finding {
@@ -329,14 +325,8 @@ fn check_rights(subject: &Subject<'_>, settings: &Settings, spec: &Value) -> Res
     let mut findings: Vec<Finding> = rights::gains(base, spec, &settings.allowed_overlays)
         .into_iter()
         .map(|gain| {
-            let message = format!(
-                "the overlay asks for {}, which the base `{}` doesn't have; give it to the base, or have an \
-                 administrator allow it with `--allow-overlay {}`",
-                gain.what,
-                subject.base.meta.key.name,
-                gain.right.as_str()
-            );
-            subject.rejected("OverlayNotAllowed", format!("spec.deploymentSpec.{}", gain.path), message)
+            let field = format!("spec.deploymentSpec.{}", gain.path);
+            not_allowed(subject, gain.right, field, &gain.what)
         })
         .collect();
     let shares = subject.dpv.meta.annotations.get(api_names::ANNOTATION_SHARE_VOLUMES);
@@ -353,6 +343,35 @@ fn check_rights(subject: &Subject<'_>, settings: &Settings, spec: &Value) -> Res
         }));
     }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// Refuses addresses outside of the cluster that the base's Service doesn't have.
+fn check_exposure(
+    subject: &Subject<'_>,
+    settings: &Settings,
+    service: &ServiceFacts,
+    clone: &Value,
+) -> Result<(), Vec<Finding>> {
+    let right = OverlayRight::ExternalService;
+    if settings.allowed_overlays.contains(&right) {
+        return Ok(());
+    }
+    let spec = clone.get("spec").unwrap_or(&Value::Null);
+    let refused = |(path, what): (String, String)| {
+        not_allowed(subject, right, format!("spec.serviceSpec.{path}"), &what)
+    };
+    let findings: Vec<Finding> = service::exposure(service, spec).into_iter().map(refused).collect();
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+fn not_allowed(subject: &Subject<'_>, right: OverlayRight, field: String, what: &str) -> Finding {
+    let message = format!(
+        "the overlay asks for {what}, which the base `{}` doesn't have; give it to the base, or have an \
+         administrator allow it with `--allow-overlay {}`",
+        subject.base.meta.key.name,
+        right.as_str()
+    );
+    subject.rejected("OverlayNotAllowed", field, message)
 }
 
 pub(super) fn pod_labels(spec: &Value) -> Labels {

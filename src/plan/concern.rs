@@ -27,7 +27,8 @@ pub(super) struct Made {
     pub url: Option<String>,
     /// The labels that base and overlay ask for, without Synkronic's own.
     pub asked: Arc<Labels>,
-    /// What became of them, and what was given up on the way.
+    /// What became of them last, and what was given up on the way first. Nothing where the version is refused,
+    /// for whatever reason: then anything that turns may let it be.
     pub changed: Box<[Relabelled]>,
     /// What catches the pods that run now.
     pub caught: Vec<ObjectReference>,
@@ -60,19 +61,21 @@ impl Made {
 
     /// Whether one of these concerns this version apart from its base.
     pub fn is_concerned(&self, turns: &[Turn]) -> bool {
-        turns.iter().any(|turn| {
-            let named = turn.who.kind == Kind::Service
-                && self.dpv.spec.services.iter().flatten().any(|name| **name == *turn.who.key.name);
-            let warned =
-                |selector: &Selector| turn.who.kind == Kind::PodDisruptionBudget && selector.is_empty();
-            named
-                || turn.selectors.iter().any(|selector| {
-                    warned(selector)
-                        || selector.matches_by(|key| self.asked_label(key))
-                        || self.changed.iter().any(|it| selector.matches_by(|key| self.label_of(it, key)))
-                        || self.odd.as_ref().is_some_and(|labels| selector.matches(labels))
-                })
-        })
+        let is_refused = self.version.is_some() && self.changed.is_empty();
+        is_refused && !turns.is_empty()
+            || turns.iter().any(|turn| {
+                let named = turn.who.kind == Kind::Service
+                    && self.dpv.spec.services.iter().flatten().any(|name| **name == *turn.who.key.name);
+                let warned =
+                    |selector: &Selector| turn.who.kind == Kind::PodDisruptionBudget && selector.is_empty();
+                named
+                    || turn.selectors.iter().any(|selector| {
+                        warned(selector)
+                            || selector.matches_by(|key| self.asked_label(key))
+                            || self.changed.iter().any(|it| selector.matches_by(|key| self.label_of(it, key)))
+                            || self.odd.as_ref().is_some_and(|labels| selector.matches(labels))
+                    })
+            })
     }
 
     /// Notes which labels the pods bear that run now, if some do.

@@ -1,11 +1,15 @@
 //! Selectors inside a version's pods that mean the pods themselves: affinity, anti-affinity, spread.
 //!
-//! They follow the labels, so that a version's replicas keep away from one another and not from the base's.
-//! A selector that means other pods (a cache to be near to) stays as it is.
+//! They follow the labels, so that a version's replicas keep away from one another and not from the base's. One
+//! that would still mean the base's pods, by labels that both have, is narrowed to the version's by
+//! `kyaninus.com/dpv`. (The base's own required anti-affinity by such a label keeps the version's pods off its
+//! nodes all the same: Kubernetes reads it from both sides.) A selector that means other pods (a cache to be near
+//! to) stays as it is.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::json::{list_mut, text};
+use super::json::{list_mut, map_at, text};
+use crate::api::names;
 use crate::inventory::selector::{Labels, Selector};
 
 /// The labels of a pod at the three stages of its making.
@@ -63,6 +67,18 @@ fn follow_selector(selector: &mut Value, stages: &Stages<'_>) {
     if let Some(Value::Array(requirements)) = selector.get_mut("matchExpressions") {
         requirements.retain_mut(|requirement| follow_requirement(requirement, stages));
     }
+    if let Some(selector) = selector.as_object_mut() {
+        // The API server keeps no empty list or map.
+        let is_empty = |value: &Value| {
+            value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
+        };
+        selector.retain(|_, value| !is_empty(value));
+    }
+    // What is left may mean the base's pods still, or be nothing at all, which would mean everybody's.
+    let left = serde_json::from_value::<Selector>(selector.clone()).unwrap_or_default();
+    if let Some(hash) = stages.chosen.get(names::LABEL_DPV).filter(|_| left.matches(stages.base)) {
+        map_at(selector, &["matchLabels"]).insert(names::LABEL_DPV.to_owned(), hash.into());
+    }
 }
 
 /// Makes one requirement follow; false where nothing is left that it could ask for.
@@ -98,7 +114,7 @@ mod tests {
 
     fn followed(selector: Value) -> Value {
         let base = labels(&[("app", "shop"), ("tier", "web"), ("gone", "x")]);
-        let chosen = labels(&[("app", "shop-v2"), ("tier", "web")]);
+        let chosen = labels(&[("app", "shop-v2"), ("tier", "web"), (names::LABEL_DPV, "0abc")]);
         let mut spec = json!({"template": {"spec": {
             "topologySpreadConstraints": [{"labelSelector": selector}]}}});
         follow(&mut spec, "n", &Stages { base: &base, asked: &base, chosen: &chosen });
@@ -120,7 +136,12 @@ mod tests {
             ),
             (
                 json!({"matchLabels": {"tier": "web"}, "matchExpressions": [{"key": "gone", "operator": "Exists"}]}),
-                json!({"matchLabels": {"tier": "web"}, "matchExpressions": []}),
+                json!({"matchLabels": {"tier": "web", "kyaninus.com/dpv": "0abc"}}),
+            ),
+            (json!({"matchLabels": {"gone": "x"}}), json!({"matchLabels": {"kyaninus.com/dpv": "0abc"}})),
+            (
+                json!({"matchExpressions": [{"key": "gone", "operator": "Exists"}]}),
+                json!({"matchLabels": {"kyaninus.com/dpv": "0abc"}}),
             ),
         ] {
             assert_eq!(followed(selector), wanted);

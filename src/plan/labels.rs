@@ -20,10 +20,19 @@ pub(super) struct Catcher {
 }
 
 impl Catcher {
-    /// Whether a version whose pods it catches may not run. A NetworkPolicy does no harm: its own copies are
-    /// to confine the version's pods, but until then it may.
+    /// Whether it would be better if it did not catch a version's pods. A NetworkPolicy does no harm: it confines
+    /// them.
     fn is_harmful(&self) -> bool {
         self.who.kind != Kind::NetworkPolicy
+    }
+
+    /// Whether a version whose pods it catches may not run.
+    fn is_forbidden(&self, of_base: &Labels) -> bool {
+        match self.who.kind {
+            Kind::NetworkPolicy => false,
+            Kind::PodDisruptionBudget => self.catches(of_base),
+            _ => true,
+        }
     }
 
     /// Whether it selects these pods by something they have.
@@ -38,19 +47,27 @@ pub(super) struct Chosen {
     pub labels: Labels,
     /// Keys whose value, or presence, differs from what was asked for.
     pub changed: BTreeSet<String>,
-    /// What was tried first and is somebody else's.
-    pub given_up: Option<Labels>,
+    /// What was tried before, and the keys in which it differs: something would have caught it.
+    pub given_up: Vec<(BTreeSet<String>, Labels)>,
 }
+
+/// How many sets of keys are tried. Where that many do not do, the next ones hardly will.
+const TRIES: usize = 64;
 
 /// Chooses the labels of a version's pods.
 ///
-/// `asked` is what the base and the overlay come to, with Synkronic's own labels; `overlays` are the keys that
-/// the overlay sets itself, which change last.
+/// `asked` is what the base and the overlay come to, with Synkronic's own labels; `of_base` are the base's; of
+/// the keys in `overlays`, which the overlay sets itself, as few as can be change.
+///
+/// What must not catch the pods are Services and Deployments, and the budgets that select the base's pods. A
+/// budget that is not the base's, and would catch them by what they lack (`NotIn`, `DoesNotExist`), is avoided
+/// where it can be.
 ///
 /// # Errors
 /// What would catch the pods whatever is changed.
 pub(super) fn choose<'c>(
     catchers: &'c [Catcher],
+    of_base: &Labels,
     asked: &Labels,
     overlays: &BTreeSet<String>,
     version: &VersionId,
@@ -61,29 +78,38 @@ pub(super) fn choose<'c>(
     let held: Vec<&Catcher> = caught
         .iter()
         .zip(&escapes)
-        .filter(|(catcher, escape)| escape.by_drop.is_empty() && catcher.is_harmful())
+        .filter(|(catcher, escape)| escape.by_drop.is_empty() && catcher.is_forbidden(of_base))
         .map(|(catcher, _)| *catcher)
         .collect();
     if !held.is_empty() {
         return Err(held);
     }
     let escapes: Vec<Escape> = escapes.into_iter().filter(|escape| !escape.by_drop.is_empty()).collect();
-    let keys = smallest(&escapes, overlays);
+    let sets = escaping(&escapes, overlays);
     // A value that is somebody else's already is told apart by a hash.
-    let mut given_up = None;
-    for salt in [String::new(), format!("-{}", hash8(dpv))] {
-        let chosen = Chosen { given_up: given_up.take(), ..changed(asked, &keys, version, &salt) };
-        let caught: Vec<&Catcher> =
-            catchers.iter().filter(|it| it.is_harmful() && it.catches(&chosen.labels)).collect();
+    let salts = [String::new(), format!("-{}", hash8(dpv))];
+    let mut tried: Vec<(BTreeSet<String>, Labels)> = Vec::new();
+    // The first that nothing forbidden catches, and what does with the first keys.
+    let (mut second_best, mut told) = (None, Vec::new());
+    for (moves, salt) in sets.iter().flat_map(|moves| salts.iter().map(move |salt| (moves, salt))) {
+        let labels = changed(asked, moves, version, salt);
+        let changed = moves.keys().cloned().collect();
+        let mut caught: Vec<&Catcher> =
+            catchers.iter().filter(|it| it.is_harmful() && it.catches(&labels)).collect();
         if caught.is_empty() {
-            return Ok(chosen);
+            return Ok(Chosen { labels, changed, given_up: tried });
         }
-        if !salt.is_empty() {
-            return Err(caught);
+        caught.retain(|it| it.is_forbidden(of_base));
+        if caught.is_empty() {
+            second_best = second_best.or(Some(tried.len()));
+        } else if told.is_empty() && !salt.is_empty() {
+            told = caught;
         }
-        given_up = Some(chosen.labels);
+        tried.push((changed, labels));
     }
-    Err(caught)
+    let Some(place) = second_best else { return Err(told) };
+    let (changed, labels) = tried.remove(place);
+    Ok(Chosen { labels, changed, given_up: tried })
 }
 
 /// How a pod escapes one selector.
@@ -123,21 +149,22 @@ impl Escape {
 /// Keys to change (`false`) or to drop (`true`).
 type Moves = BTreeMap<String, bool>;
 
-/// The smallest set of keys by which every selector is escaped: the fewest of the overlay's own, then the
+/// The sets of keys by which every selector is escaped, the best first: the fewest of the overlay's own, then the
 /// fewest, then the fewest dropped, then by [`rank`].
-fn smallest(escapes: &[Escape], overlays: &BTreeSet<String>) -> Moves {
+fn escaping(escapes: &[Escape], overlays: &BTreeSet<String>) -> Vec<Moves> {
     let mut keys: Vec<&String> =
         escapes.iter().flat_map(|escape| &escape.by_drop).collect::<BTreeSet<_>>().into_iter().collect();
     keys.sort_by_key(|key| rank(key));
     // Pods with more keys under selectors than this are not known; for them a good set is enough.
     if keys.len() > 12 {
-        return moves(escapes, &greedy(escapes, &keys));
+        return vec![moves(escapes, &greedy(escapes, &keys))];
     }
     let sets = (0_u32..1 << keys.len()).map(|mask| {
         let chosen = keys.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1);
         chosen.map(|(i, key)| (i, *key)).collect::<Vec<_>>()
     });
-    sets.filter(|set| escapes.iter().all(|escape| set.iter().any(|(_, key)| escape.by_drop.contains(*key))))
+    let mut sets: Vec<_> = sets
+        .filter(|set| escapes.iter().all(|escape| set.iter().any(|(_, key)| escape.by_drop.contains(*key))))
         .map(|set| {
             let chosen: BTreeSet<String> = set.iter().map(|(_, key)| (*key).clone()).collect();
             let places: Vec<usize> = set.iter().map(|(place, _)| *place).collect();
@@ -145,8 +172,10 @@ fn smallest(escapes: &[Escape], overlays: &BTreeSet<String>) -> Moves {
             let dropped = moves.values().filter(|dropped| **dropped).count();
             ((chosen.intersection(overlays).count(), set.len(), dropped, places), moves)
         })
-        .min()
-        .map_or_else(Moves::new, |(_, moves)| moves)
+        .collect();
+    sets.sort_by(|a, b| a.0.cmp(&b.0));
+    sets.truncate(TRIES);
+    sets.into_iter().map(|(_, moves)| moves).collect()
 }
 
 fn greedy(escapes: &[Escape], keys: &[&String]) -> BTreeSet<String> {
@@ -187,7 +216,7 @@ fn rank(key: &str) -> (usize, &str) {
     (ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len()), key)
 }
 
-fn changed(asked: &Labels, moves: &Moves, version: &VersionId, salt: &str) -> Chosen {
+fn changed(asked: &Labels, moves: &Moves, version: &VersionId, salt: &str) -> Labels {
     let mut labels = asked.clone();
     for (key, dropped) in moves {
         let before = labels.remove(key).unwrap_or_default();
@@ -196,7 +225,7 @@ fn changed(asked: &Labels, moves: &Moves, version: &VersionId, salt: &str) -> Ch
             labels.insert(key.clone(), fitted(&format!("{joined}{salt}")));
         }
     }
-    Chosen { labels, changed: moves.keys().cloned().collect(), given_up: None }
+    labels
 }
 
 #[cfg(test)]

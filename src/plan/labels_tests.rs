@@ -22,7 +22,7 @@ fn service(name: &str, selector: &[(&str, &str)]) -> Catcher {
 fn chosen(catchers: &[Catcher], asked: &[(&str, &str)], overlays: &[&str]) -> Result<Labels, Vec<String>> {
     let overlays = overlays.iter().map(|key| (*key).to_owned()).collect();
     let version = VersionId::parse("v2").unwrap();
-    choose(catchers, &labels(asked), &overlays, &version, "shop-v2")
+    choose(catchers, &labels(asked), &labels(asked), &overlays, &version, "shop-v2")
         .map(|chosen| chosen.labels)
         .map_err(|caught| caught.iter().map(|catcher| catcher.who.to_string()).collect())
 }
@@ -117,6 +117,25 @@ fn a_value_that_is_somebody_elses_gets_a_hash() {
 }
 
 #[test]
+fn a_budget_for_everybody_else_is_avoided_and_holds_nobody_back() {
+    let negative = |key: &str| {
+        let selector = json!({"matchExpressions": [{"key": key, "operator": "NotIn", "values": ["shop"]}]});
+        catcher(Kind::PodDisruptionBudget, "others", selector)
+    };
+    let asked = [("app", "shop"), ("tier", "shop")];
+    let catchers = [service("s", &asked), negative("app")];
+    assert_eq!(chosen(&catchers, &asked, &[]), Ok(labels(&[("app", "shop"), ("tier", "shop-v2")])));
+    let catchers = [service("s", &asked), negative("app"), negative("tier")];
+    assert_eq!(chosen(&catchers, &asked, &[]), Ok(labels(&[("app", "shop-v2"), ("tier", "shop")])));
+    let catchers = [service("s", &asked), service("t", &[("app", "shop-v2")]), negative("tier")];
+    assert_eq!(
+        chosen(&catchers, &asked, &[]),
+        Ok(labels(&[("app", &format!("shop-v2-{}", hash8("shop-v2"))), ("tier", "shop")])),
+        "a hash does, too"
+    );
+}
+
+#[test]
 fn values_stay_label_values() {
     let long = "x".repeat(63);
     for value in ["", long.as_str()] {
@@ -172,7 +191,7 @@ proptest! {
     ) {
         let asked = Labels::from(asked);
         let version = VersionId::parse("v2").unwrap();
-        let chosen = choose(&catchers, &asked, &BTreeSet::new(), &version, "d").unwrap();
+        let chosen = choose(&catchers, &asked, &asked, &BTreeSet::new(), &version, "d").unwrap();
         prop_assert!(!catchers.iter().any(|it| it.catches(&chosen.labels)));
         prop_assert_eq!(Some(chosen.changed.len()), fewest(&catchers, &asked));
     }
@@ -185,8 +204,11 @@ proptest! {
     ) {
         let asked = Labels::from(asked);
         let version = VersionId::parse("v2").unwrap();
-        match choose(&catchers, &asked, &BTreeSet::new(), &version, "d") {
-            Ok(chosen) => prop_assert!(!catchers.iter().any(|it| it.catches(&chosen.labels))),
+        match choose(&catchers, &asked, &asked, &BTreeSet::new(), &version, "d") {
+            Ok(chosen) => {
+                let catches = |it: &Catcher| it.is_forbidden(&asked) && it.catches(&chosen.labels);
+                prop_assert!(!catchers.iter().any(catches));
+            }
             Err(caught) => prop_assert!(!caught.is_empty()),
         }
     }

@@ -87,7 +87,7 @@ impl Source {
     fn catcher(&self, who: &ObjectReference) -> Option<Catcher> {
         let selector = match self {
             Self::Deployment(it) => it.selector.clone(),
-            Self::Service(it) => Selector::by_labels(it.selector.as_ref()?),
+            Self::Service(it) => Selector::by_labels(it.selecting()?),
             Self::Budget(it) => it.selector.clone()?,
             Self::Policy(it) => it.pod_selector.clone(),
         };

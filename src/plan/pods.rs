@@ -25,10 +25,13 @@ pub(super) fn equip(spec: &mut Value, version: &str, url: Option<&str>, overlay:
     for field in ["initContainers", "containers"] {
         for container in list_mut(spec, &format!("/template/spec/{field}")) {
             let Some(container) = container.as_object_mut() else { continue };
-            put_first(container, &variables);
-            let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
-            let written = overlay
-                .is_some_and(|it| it.sets(&["template", "spec", field, name, "terminationMessagePolicy"]));
+            let name = container.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let sets = |path: &[&str]| {
+                let whole = [&["template", "spec", field, &name], path].concat();
+                overlay.is_some_and(|it| it.sets(&whole))
+            };
+            put_first(container, &variables, |variable| sets(&["env", variable]));
+            let written = sets(&["terminationMessagePolicy"]);
             // `File` is what the API server writes where nobody did; a policy that reads the log only where
             // the file is empty takes nothing away from it.
             let policy = container.get("terminationMessagePolicy").and_then(Value::as_str);
@@ -75,14 +78,20 @@ fn default_pull_policy(image: &str) -> &'static str {
     if is_latest { "Always" } else { "IfNotPresent" }
 }
 
-/// Puts the variables before all others: `$(NAME)` only finds what stands above it. One that the base or the
-/// overlay sets itself is left to them.
-fn put_first(container: &mut Map<String, Value>, variables: &[(&str, Option<&str>)]) {
-    let own = match container.remove("env") {
+/// Puts the variables before all others: `$(NAME)` only finds what stands above it. One that the overlay sets is
+/// left to it; one that the base sets is the base's, as its name for itself.
+fn put_first(
+    container: &mut Map<String, Value>,
+    variables: &[(&str, Option<&str>)],
+    is_set: impl Fn(&str) -> bool,
+) {
+    let mut own = match container.remove("env") {
         Some(Value::Array(own)) => own,
         _ => Vec::new(),
     };
-    let is_own = |name: &str| own.iter().any(|variable| variable.get("name").is_some_and(|own| own == name));
+    let is = |variable: &Value, name: &str| variable.get("name").is_some_and(|own| own == name);
+    own.retain(|variable| !variables.iter().any(|(name, _)| is(variable, name) && !is_set(name)));
+    let is_own = |name: &str| own.iter().any(|variable| is(variable, name));
     let mut env: Vec<Value> = variables
         .iter()
         .filter(|(name, _)| !is_own(name))
@@ -97,13 +106,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_come_first_and_leave_the_users_own() {
+    fn variables_come_first_and_leave_the_overlays_own() {
         let mut spec = json!({"template": {"spec": {
             "initContainers": [{"name": "i"}],
             "containers": [{"name": "w", "terminationMessagePolicy": "File",
-                "env": [{"name": "DB", "value": "db/$(SYNKRONIC_VERSION)"}, {"name": "SYNKRONIC_URL", "value": "x"}]}],
+                "env": [{"name": "DB", "value": "db/$(SYNKRONIC_VERSION)"}, {"name": "SYNKRONIC_URL", "value": "x"},
+                    {"name": "SYNKRONIC_VERSION", "value": "base"}]}],
         }}});
-        equip(&mut spec, "v2", Some("http://v2.shop/"), None);
+        let overlay = json!({"template": {"spec": {"containers": [
+            {"name": "w", "env": [{"name": "SYNKRONIC_URL", "value": "x"}]}]}}});
+        let overlay =
+            Overlay::parse(super::super::merge::Root::Deployment, overlay.as_object().unwrap()).unwrap();
+        equip(&mut spec, "v2", Some("http://v2.shop/"), Some(&overlay));
         assert_eq!(
             spec["template"]["spec"],
             json!({

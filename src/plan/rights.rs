@@ -27,6 +27,8 @@ pub(super) fn gains(base: &Value, spec: &Value, allowed: &BTreeSet<OverlayRight>
     host(base, spec, &mut gains);
     for (place, container) in named_containers(spec) {
         security(base, &place, container, &mut gains);
+        capabilities(base, &place, container, &mut gains);
+        hold(base, spec, &place, container, &mut gains);
     }
     gains.retain(|gain| !allowed.contains(&gain.right));
     gains
@@ -71,6 +73,22 @@ fn host(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
             gains.push(gain(OverlayRight::HostNamespace, place, format!("`{field}`")));
         }
     }
+    let has_own_users = |spec: &Value| spec.pointer("/template/spec/hostUsers") == Some(&Value::Bool(false));
+    if has_own_users(base) && !has_own_users(spec) {
+        gains.push(gain(
+            OverlayRight::HostNamespace,
+            "template.spec.hostUsers",
+            "the node's users (`hostUsers`)",
+        ));
+    }
+    let sysctls = |spec| {
+        list(spec, "/template/spec/securityContext/sysctls").filter_map(|sysctl| text(sysctl, "/name"))
+    };
+    let of_base: BTreeSet<&str> = sysctls(base).collect();
+    for name in sysctls(spec).filter(|name| !of_base.contains(name)) {
+        let place = "template.spec.securityContext.sysctls";
+        gains.push(gain(OverlayRight::Privileged, place, format!("the sysctl `{name}`")));
+    }
     let ports = |spec| -> BTreeSet<i64> {
         containers(spec)
             .flat_map(|container| list(container, "/ports"))
@@ -114,10 +132,9 @@ fn security(base: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>)
             gains.push(gain(OverlayRight::Privileged, format!("{place}.{field}"), what));
         }
     }
-    if escalates(container) && !containers(base).any(escalates) {
-        let place = format!("{place}.securityContext.allowPrivilegeEscalation");
-        gains.push(gain(OverlayRight::Privileged, place, "`allowPrivilegeEscalation`"));
-    }
+}
+
+fn capabilities(base: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
     let added = |container| list(container, "/securityContext/capabilities/add").filter_map(Value::as_str);
     let plain = |name: &str| name.strip_prefix("CAP_").unwrap_or(name).to_owned();
     let of_base: BTreeSet<String> = containers(base).flat_map(added).map(plain).collect();
@@ -127,11 +144,69 @@ fn security(base: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>)
             gains.push(gain(OverlayRight::Capability, place, format!("the capability `{name}`")));
         }
     }
+    let dropped = |container: &Value| -> BTreeSet<String> {
+        let names = list(container, "/securityContext/capabilities/drop").filter_map(Value::as_str);
+        names.map(plain).collect()
+    };
+    let drops = |of: &BTreeSet<String>, name: &str| of.contains(name) || of.contains("ALL");
+    let all_of_base: Vec<BTreeSet<String>> = containers(base).map(dropped).collect();
+    let names: BTreeSet<&String> = all_of_base.iter().flatten().collect();
+    let own = dropped(container);
+    for name in names {
+        if all_of_base.iter().all(|of_base| drops(of_base, name)) && !drops(&own, name) {
+            let place = format!("{place}.securityContext.capabilities.drop");
+            gains.push(gain(OverlayRight::Capability, place, format!("what the base drops, `{name}`")));
+        }
+    }
 }
 
-/// Whether a container's processes may gain rights over their parent's: unless written, they may.
-fn escalates(container: &Value) -> bool {
-    container.pointer("/securityContext/allowPrivilegeEscalation") != Some(&Value::Bool(false))
+/// Whether one thing that holds a container's processes does not: the spec, then the container.
+type Looseness = fn(&Value, &Value) -> bool;
+
+/// What may hold a container's processes. Where something of the base's lacks it, its versions may, too.
+const HOLDS: [(&str, Looseness); 4] = [
+    // Unless written, processes may gain rights over their parent's.
+    ("allowPrivilegeEscalation", |_, container| {
+        container.pointer("/securityContext/allowPrivilegeEscalation") != Some(&Value::Bool(false))
+    }),
+    ("runAsNonRoot", |spec, container| {
+        let user = effective(spec, container, "runAsUser").and_then(Value::as_i64);
+        effective(spec, container, "runAsNonRoot") != Some(&Value::Bool(true))
+            && user.is_none_or(|it| it == 0)
+    }),
+    // Without a profile a container runs unconfined by seccomp, but by AppArmor's default.
+    ("seccompProfile", |spec, container| {
+        let profile = effective(spec, container, "seccompProfile").and_then(|it| text(it, "/type"));
+        matches!(profile, None | Some("Unconfined"))
+    }),
+    ("appArmorProfile", |spec, container| {
+        let profile = effective(spec, container, "appArmorProfile").and_then(|it| text(it, "/type"));
+        profile == Some("Unconfined")
+    }),
+];
+
+/// A field of the security context that a container runs with: its own, else its pod's.
+fn effective<'s>(spec: &'s Value, container: &'s Value, field: &str) -> Option<&'s Value> {
+    let own = container.pointer("/securityContext").and_then(|context| context.get(field));
+    own.or_else(|| spec.pointer("/template/spec/securityContext")?.get(field))
+}
+
+fn hold(base: &Value, spec: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
+    for (field, is_loose) in HOLDS {
+        if is_loose(spec, container) && !containers(base).any(|other| is_loose(base, other)) {
+            let what = match field {
+                "allowPrivilegeEscalation" => format!("`{field}`"),
+                _ => format!("pods that `{field}` doesn't hold"),
+            };
+            gains.push(gain(OverlayRight::Privileged, format!("{place}.securityContext.{field}"), what));
+        }
+    }
+    let options = |spec, container| effective(spec, container, "seLinuxOptions");
+    let own = options(spec, container);
+    if own.is_some() && !containers(base).any(|other| options(base, other) == own) {
+        let place = format!("{place}.securityContext.seLinuxOptions");
+        gains.push(gain(OverlayRight::Privileged, place, "other `seLinuxOptions`"));
+    }
 }
 
 /// Volumes of `spec` that claim a PersistentVolumeClaim which the base claims too: name and claim.
@@ -203,6 +278,23 @@ mod tests {
                 Capability,
                 "template.spec.containers[w].securityContext.capabilities.add",
             ),
+            (
+                json!({"securityContext": {"sysctls": [{"name": "kernel.shm_rmid_forced", "value": "0"}]}}),
+                Privileged,
+                "template.spec.securityContext.sysctls",
+            ),
+            (
+                context(json!({"allowPrivilegeEscalation": false, "seLinuxOptions": {"type": "spc_t"}})),
+                Privileged,
+                "template.spec.containers[w].securityContext.seLinuxOptions",
+            ),
+            (
+                context(
+                    json!({"allowPrivilegeEscalation": false, "appArmorProfile": {"type": "Unconfined"}}),
+                ),
+                Privileged,
+                "template.spec.containers[w].securityContext.appArmorProfile",
+            ),
         ] {
             assert_eq!(gained(calm.clone(), spec.clone()), [(right, path.to_owned())], "{spec}");
             assert_eq!(gained(spec.clone(), spec.clone()), [], "the base has it: {spec}");
@@ -210,6 +302,47 @@ mod tests {
         let base = context(json!({"capabilities": {"add": ["NET_ADMIN"]}}));
         assert_eq!(gained(base.clone(), context(json!({"capabilities": {"add": ["CAP_NET_ADMIN"]}}))), []);
         assert_eq!(gained(base, context(json!({"capabilities": {"add": ["NET_RAW"]}}))).len(), 1);
+    }
+
+    #[test]
+    fn what_holds_the_base_holds_its_versions() {
+        use OverlayRight::{Capability, HostNamespace, Privileged};
+        let base = json!({
+            "hostUsers": false,
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {"name": "w", "securityContext": {"capabilities": {"drop": ["ALL"]}}},
+                {"name": "x", "securityContext": {"capabilities": {"drop": ["NET_RAW"]}}},
+            ],
+        });
+        assert_eq!(gained(base.clone(), base.clone()), []);
+        for (pointer, value, gain) in [
+            ("/hostUsers", Value::Null, (HostNamespace, "hostUsers")),
+            ("/hostUsers", true.into(), (HostNamespace, "hostUsers")),
+            (
+                "/containers/0/securityContext/capabilities/drop",
+                json!(["KILL"]),
+                (Capability, "containers[w].securityContext.capabilities.drop"),
+            ),
+            (
+                "/containers/1/securityContext",
+                json!({"runAsNonRoot": false, "capabilities": {"drop": ["ALL"]}}),
+                (Privileged, "containers[x].securityContext.runAsNonRoot"),
+            ),
+            (
+                "/containers/1/securityContext",
+                json!({"seccompProfile": {"type": "Unconfined"}, "capabilities": {"drop": ["ALL"]}}),
+                (Privileged, "containers[x].securityContext.seccompProfile"),
+            ),
+        ] {
+            let mut spec = base.clone();
+            *spec.pointer_mut(pointer).unwrap() = value;
+            let (right, path) = gain;
+            assert_eq!(gained(base.clone(), spec), [(right, format!("template.spec.{path}"))]);
+        }
+        let user = json!({"hostUsers": false, "securityContext": {"runAsUser": 7, "seccompProfile": {"type": "Localhost"}},
+            "containers": [{"name": "w", "securityContext": {"capabilities": {"drop": ["ALL"]}}}]});
+        assert_eq!(gained(base, user), [], "another user than root, another profile");
     }
 
     #[test]

@@ -19,12 +19,15 @@ pub(super) fn choose(
 ) -> Result<Chosen, Vec<Finding>> {
     let mut asked = pod_labels(spec);
     let of_overlay = overlays.label_keys(&asked);
-    asked.extend(own_labels(subject));
+    let own = own_labels(subject);
+    asked.extend(own.clone());
     let dpv = &subject.dpv.meta.key;
-    let chosen = labels::choose(catchers, &asked, &of_overlay, &subject.resolved.version, &dpv.to_string())
-        .map_err(|caught| {
-        caught.into_iter().map(|catcher| unsafe_selector(subject, catcher, &asked)).collect::<Vec<_>>()
-    })?;
+    let (of_base, version) = (&subject.base.pod_labels, &subject.resolved.version);
+    let chosen = labels::choose(catchers, of_base, &asked, &of_overlay, version, &dpv.to_string()).map_err(
+        |caught| {
+            caught.into_iter().map(|catcher| unsafe_selector(subject, catcher, &asked)).collect::<Vec<_>>()
+        },
+    )?;
     let field = |key: &str| format!("spec.deploymentSpec.template.metadata.labels[{key:?}]");
     for key in chosen.changed.intersection(&of_overlay) {
         let message = match chosen.labels.get(key) {
@@ -33,6 +36,10 @@ pub(super) fn choose(
             }
             None => "a selector would catch the version's pods by it, so it is left out".to_owned(),
         };
+        warnings.push(subject.warning("OverlayLabelReplaced", field(key), message));
+    }
+    for key in of_overlay.iter().filter(|key| own.contains_key(key)) {
+        let message = "Synkronic sets this label itself; leave it out of the overlay";
         warnings.push(subject.warning("OverlayLabelReplaced", field(key), message));
     }
     // The base's own selector written out again asks for nothing.
@@ -51,7 +58,7 @@ pub(super) fn choose(
         }
     }
     for catcher in catchers {
-        warnings.extend(catches_all(subject, catcher));
+        warnings.extend(catching_budget(subject, catcher, &chosen.labels));
     }
     Ok(chosen)
 }
@@ -72,20 +79,27 @@ fn unsafe_selector(subject: &Subject<'_>, catcher: &Catcher, asked: &Labels) -> 
     subject.rejected("UnsafeSelector", "", message)
 }
 
-/// What a version's pods share with the base's, and nobody may have thought of.
-fn catches_all(subject: &Subject<'_>, catcher: &Catcher) -> Option<Finding> {
-    match catcher.who.kind {
-        Kind::PodDisruptionBudget if catcher.selector.is_empty() => Some(subject.warning(
-            "BudgetCatchesAll",
-            "",
-            format!(
-                "{} selects every pod of the namespace, the version's too; give it a selector if it was meant \
-                 for the base",
-                catcher.who
-            ),
-        )),
-        _ => None,
+/// A budget that counts the version's pods, and that nobody may have thought of: it selects every pod, or these
+/// by what they lack.
+fn catching_budget(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) -> Option<Finding> {
+    if catcher.who.kind != Kind::PodDisruptionBudget {
+        return None;
     }
+    let who = &catcher.who;
+    if catcher.selector.is_empty() {
+        let message = format!(
+            "{who} selects every pod of the namespace, the version's too; give it a selector if it was meant for \
+             the base"
+        );
+        return Some(subject.warning("BudgetCatchesAll", "", message));
+    }
+    catcher.catches(chosen).then(|| {
+        let message = format!(
+            "{who} selects the version's pods, though not the base's; make its selector ask for a label that the \
+             pods have which it was meant for"
+        );
+        subject.warning("BudgetCatchesVersion", "", message)
+    })
 }
 
 /// Says so while pods that run already are caught by a selector that came later.

@@ -1,10 +1,12 @@
 //! The clones of a base's Services.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::clone::{Subject, add_metadata};
+use super::json::{containers, list, text};
 use super::merge::Overlay;
 use super::strip;
 use crate::api::names;
@@ -53,6 +55,48 @@ pub(super) fn wanted(
     services.sort_by(|a, b| a.meta.key.cmp(&b.meta.key));
     services.dedup_by(|a, b| a.meta.key == b.meta.key);
     if findings.is_empty() { Ok(services) } else { Err(findings) }
+}
+
+/// What an overlay gives a clone that its Service does not have: an address outside of the cluster. The path in its
+/// spec, and what it is.
+pub(super) fn exposure(service: &ServiceFacts, spec: &Value) -> Vec<(String, String)> {
+    let written = text(spec, "/type").unwrap_or("ClusterIP");
+    let own = if service.type_.is_empty() { "ClusterIP" } else { &service.type_ };
+    let has_node_ports = ["NodePort", "LoadBalancer"].contains(&own);
+    let mut found = Vec::new();
+    if written != "ClusterIP" && written != own {
+        found.push(("type".to_owned(), format!("a Service of type `{written}`")));
+    }
+    if list(spec, "/externalIPs").next().is_some() {
+        found.push(("externalIPs".to_owned(), "`externalIPs`".to_owned()));
+    }
+    for port in list(spec, "/ports") {
+        if let (Some(node), false) = (port.get("nodePort"), has_node_ports) {
+            let number = port.get("port").unwrap_or(&Value::Null);
+            found.push((format!("ports[{number}].nodePort"), format!("the node's port {node}")));
+        }
+    }
+    found
+}
+
+/// Ports of a cloned Service that lead to a name which a port of the base's pods has, and none of the version's.
+pub(super) fn lost_ports(subject: &Subject<'_>, clone: &Value, spec: &Value) -> Vec<Finding> {
+    let names = |spec| -> BTreeSet<&str> {
+        let ports = containers(spec).flat_map(|container| list(container, "/ports"));
+        ports.filter_map(|port| text(port, "/name")).collect()
+    };
+    let (of_base, of_version) = (names(subject.spec), names(spec));
+    list(clone, "/spec/ports")
+        .filter_map(|port| text(port, "/targetPort"))
+        .filter(|name| of_base.contains(name) && !of_version.contains(name))
+        .map(|name| {
+            let message = format!(
+                "the Service leads to the port `{name}`, which no container of the version has, so it reaches \
+                 nothing; name a port so, or change `targetPort` in `spec.serviceSpec`"
+            );
+            subject.warning("PortLost", "spec.deploymentSpec.template.spec.containers", message)
+        })
+        .collect()
 }
 
 /// The clone of one Service.

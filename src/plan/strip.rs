@@ -35,11 +35,17 @@ pub(super) fn labels(base: &Labels) -> Labels {
 /// The base's annotations, as its clone's object bears them.
 pub(super) fn annotations(base: &Labels) -> Labels {
     let keep = |key: &str| {
-        !is_claim(key)
+        is_kept(key)
             && !key.starts_with("deployment.kubernetes.io/")
-            && key != "kubectl.kubernetes.io/last-applied-configuration"
+            // A process that runs for the base serves the base.
+            && key != names::ANNOTATION_LOCAL_ENDPOINT
     };
     base.iter().filter(|(key, _)| keep(key)).collect()
+}
+
+/// Whether an annotation says nothing of who made an object.
+fn is_kept(annotation: &str) -> bool {
+    !is_claim(annotation) && annotation != "kubectl.kubernetes.io/last-applied-configuration"
 }
 
 /// The base Deployment's spec, before the overlay.
@@ -54,8 +60,8 @@ pub(super) fn deployment_spec(mut spec: Value) -> Value {
     }
     if let Some(Value::Object(annotations)) = spec.pointer_mut("/template/metadata/annotations") {
         // A restart of the base is not the clones', and a process that runs for the base serves the base.
-        annotations.remove("kubectl.kubernetes.io/restartedAt");
-        annotations.remove(names::ANNOTATION_LOCAL_ENDPOINT);
+        let of_base = ["kubectl.kubernetes.io/restartedAt", names::ANNOTATION_LOCAL_ENDPOINT];
+        annotations.retain(|key, _| is_kept(key) && !of_base.contains(&key.as_str()));
         if annotations.is_empty()
             && let Some(Value::Object(metadata)) = spec.pointer_mut("/template/metadata")
         {
@@ -163,7 +169,8 @@ mod tests {
         let base = json!({
             "replicas": 7, "paused": true, "selector": {}, "minReadySeconds": 3,
             "template": {"metadata": {"creationTimestamp": null, "annotations": {
-                "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}}},
+                "kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z",
+                "argocd.argoproj.io/tracking-id": "shop:apps/Deployment:n/shop"}}},
         });
         assert_eq!(deployment_spec(base), json!({"minReadySeconds": 3, "template": {"metadata": {}}}));
     }

@@ -276,6 +276,43 @@ fn rights_are_the_bases_or_the_administrators_to_give() {
 }
 
 #[test]
+fn a_clones_service_gets_no_address_outside_but_by_the_base_or_the_administrator() {
+    let with = |own: &str, asked: Value| {
+        let mut service = service("shop", "shop");
+        service["spec"]["type"] = own.into();
+        [base("shop"), service, dpv("shop-v2", json!({ "serviceSpec": asked }))]
+    };
+    for asked in [
+        json!({"type": "LoadBalancer"}),
+        json!({"type": "ExternalName", "externalName": "x"}),
+        json!({"externalIPs": ["1.2.3.4"]}),
+        json!({"ports": [{"port": 80, "nodePort": 30000}]}),
+    ] {
+        let objects = with("ClusterIP", asked.clone());
+        assert_eq!(refused(&planned(objects.clone()), "shop-v2"), ["OverlayNotAllowed"], "{asked}");
+        let allowed = BTreeSet::from([OverlayRight::ExternalService]);
+        let settings = Settings { allowed_overlays: allowed, ..Settings::default() };
+        assert_eq!(reasons(&plan(&inventory(objects), &settings), "shop-v2"), [], "{asked}");
+    }
+    let as_the_base = planned(with("NodePort", json!({"type": "NodePort"})));
+    assert_eq!(reasons(&as_the_base, "shop-v2"), []);
+}
+
+#[test]
+fn a_port_that_the_overlay_renames_is_missed() {
+    let mut shop = base("shop");
+    shop["spec"]["template"]["spec"]["containers"][0]["ports"] =
+        json!([{"name": "http", "containerPort": 80}]);
+    let mut named = service("shop", "shop");
+    named["spec"]["ports"] = json!([{"port": 80, "targetPort": "http"}]);
+    let renamed = json!([{"name": "web", "ports": [{"name": "web", "containerPort": 80}]}]);
+    let renamed = overlay("shop-v2", json!({"template": {"spec": {"containers": renamed}}}));
+    let plan = planned([shop, named, renamed, dpv("shop-v3", json!({}))]);
+    assert_eq!(reasons(&plan, "shop-v2"), [(Severity::Warning, "PortLost")]);
+    assert_eq!(reasons(&plan, "shop-v3"), []);
+}
+
+#[test]
 fn both_names_of_the_account_stay_one() {
     let mut live = base("shop");
     live["spec"]["template"]["spec"]["serviceAccountName"] = json!("a");

@@ -92,10 +92,16 @@ pub struct ServicePort {
 }
 
 impl ServiceFacts {
+    /// What it selects pods by; Kubernetes takes no notice of the selector of an `ExternalName`.
+    #[must_use]
+    pub fn selecting(&self) -> Option<&Labels> {
+        self.selector.as_ref().filter(|_| self.type_ != "ExternalName")
+    }
+
     /// Whether it selects pods with these labels; one without a selector selects none.
     #[must_use]
     pub fn selects(&self, labels: &Labels) -> bool {
-        self.selector.as_ref().is_some_and(|selector| {
+        self.selecting().is_some_and(|selector| {
             !selector.is_empty() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
         })
     }

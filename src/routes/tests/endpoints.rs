@@ -132,7 +132,7 @@ fn slices_of_another_namespace_are_not_looked_at() {
 
 #[test]
 fn services_that_are_not_followed() {
-    let mut world = World::shop(json!({}));
+    let mut world = World::shop(json!({"service": "shop"}));
     let mut external = service("shop", "shop");
     external["spec"]["type"] = json!("ExternalName");
     external["spec"]["externalName"] = json!("evil.example");
