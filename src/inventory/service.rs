@@ -8,6 +8,7 @@ use super::key::Key;
 use super::names;
 use super::object::{DeploymentFacts, RouterFacts, ServiceFacts, ServicePort};
 use crate::api::VersionId;
+use crate::api::names::{LABEL_BASE, LABEL_VERSION};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 impl Inventory {
@@ -19,52 +20,91 @@ impl Inventory {
     /// The base's Service that a Router's traffic goes through: the one it names, else the base's only one.
     ///
     /// # Errors
-    /// A finding on the Router where there is none, or more than one and none is named.
+    /// A finding on the Router where there is none, where the one that it names is not the base's, or where
+    /// there is more than one and none is named.
     pub fn service_of_router(&self, router: &RouterFacts) -> Result<Key, Finding> {
-        let refused = |reason, field: &str, message| {
-            Err(Finding::rejected(router.reference(), reason, field.to_owned(), message))
-        };
-        if let Some(name) = &router.spec.service {
-            let key = router.meta.key.sibling(name.as_str());
-            if self.services.get(&key).is_none() {
+        let key = router.base();
+        let base = self.deployments.get(&key);
+        match (&router.spec.service, base) {
+            (_, Some(base)) if base.is_clone() => Err(base_is_clone(router, base)),
+            (Some(name), base) => self.named_service(router, name, base),
+            (None, Some(base)) => self.only_service(router, base),
+            // A base that is gone for a moment (`kubectl replace --force`) takes no running version with it.
+            (None, None) => self.service_cloned_for(&key).ok_or_else(|| {
                 let message = format!(
+                    "there is no Deployment `{}` in namespace `{}`; create it, or correct `spec.base`",
+                    key.name, key.namespace
+                );
+                Finding::rejected(router.reference(), "BaseNotFound", "spec.base", message)
+            }),
+        }
+    }
+
+    /// The Service that a Router names. One of other pods would serve them as the base; without the base nobody
+    /// can tell.
+    fn named_service(
+        &self,
+        router: &RouterFacts,
+        name: &str,
+        base: Option<&DeploymentFacts>,
+    ) -> Result<Key, Finding> {
+        let key = router.meta.key.sibling(name);
+        let (reason, message) = match (self.services.get(&key), base) {
+            (None, _) => (
+                "ServiceNotFound",
+                format!(
                     "there is no Service `{name}` in namespace `{}`; create it, or correct `spec.service`",
                     key.namespace
-                );
-                return refused("ServiceNotFound", "spec.service", message);
+                ),
+            ),
+            (Some(service), _) if service.is_clone() => (
+                "ServiceIsClone",
+                format!(
+                    "the Service `{name}` is itself a clone; name the base's: each version is reached through \
+                     its own clone of that"
+                ),
+            ),
+            // Said where its endpoints are looked for: nothing that it may select is sent to.
+            (Some(service), _) if service.type_ == "ExternalName" => return Ok(key),
+            (Some(service), Some(base)) if !service.selects(&base.pod_labels) => {
+                let base = &base.meta.key.name;
+                let message = if service.selector.as_ref().is_none_or(|selector| selector.is_empty()) {
+                    format!(
+                        "the Service `{name}` has no selector, so nothing says that its endpoints are pods of \
+                         the base `{base}`, and no version could have a clone of it; give it a selector, or name \
+                         a Service that has one"
+                    )
+                } else {
+                    format!(
+                        "the Service `{name}` doesn't select the pods of the base `{base}`, so others would answer \
+                         in their place; name one that does, or correct the Service's selector"
+                    )
+                };
+                ("ServiceNotOfBase", message)
             }
-            return Ok(key);
-        }
-        let base = router.base();
-        let Some(deployment) = self.deployments.get(&base) else {
-            // A base that is gone for a moment (`kubectl replace --force`) takes no running version with it.
-            if let Some(service) = self.service_cloned_for(&base) {
-                return Ok(service);
-            }
-            let message = format!(
-                "there is no Deployment `{}` in namespace `{}`; create it, or correct `spec.base`",
-                base.name, base.namespace
-            );
-            return refused("BaseNotFound", "spec.base", message);
+            (Some(_), _) => return Ok(key),
         };
-        let mut services = self.services_of(deployment);
-        match (services.next(), services.next()) {
-            (Some(only), None) => Ok(only.meta.key.clone()),
-            (Some(first), Some(second)) => {
-                let message = format!(
-                    "the base `{}` has more than one Service (`{}`, `{}`); say which in `spec.service`",
-                    base.name, first.meta.key.name, second.meta.key.name
-                );
-                refused("ServiceAmbiguous", "spec.service", message)
-            }
-            (None, _) => {
-                let message = format!(
-                    "no Service selects the pods of the base `{}`; create one, or name one in `spec.service`",
-                    base.name
-                );
-                refused("ServiceNotFound", "spec.service", message)
-            }
-        }
+        Err(Finding::rejected(router.reference(), reason, "spec.service", message))
+    }
+
+    fn only_service(&self, router: &RouterFacts, base: &DeploymentFacts) -> Result<Key, Finding> {
+        let mut services = self.services_of(base);
+        let base = &base.meta.key.name;
+        let (reason, message) = match (services.next(), services.next()) {
+            (Some(only), None) => return Ok(only.meta.key.clone()),
+            (Some(first), Some(second)) => (
+                "ServiceAmbiguous",
+                format!(
+                    "the base `{base}` has more than one Service (`{}`, `{}`); say which in `spec.service`",
+                    first.meta.key.name, second.meta.key.name
+                ),
+            ),
+            (None, _) => (
+                "ServiceNotFound",
+                format!("no Service selects the pods of the base `{base}`; create one that does"),
+            ),
+        };
+        Err(Finding::rejected(router.reference(), reason, "spec.service", message))
     }
 
     /// The only Service of which the versions of a base have clones; `None` where there are none, or of several.
@@ -116,15 +156,32 @@ impl Inventory {
     }
 }
 
-/// The port of a Service that a Router names: by name or number; absent, the only or the first one.
+/// A Router of a version. Its labels say of what.
+fn base_is_clone(router: &RouterFacts, clone: &DeploymentFacts) -> Finding {
+    let name = &clone.meta.key.name;
+    let label = |label: &str| clone.meta.labels.get(label);
+    let message = match (label(LABEL_BASE), label(LABEL_VERSION)) {
+        (Some(base), Some(version)) => format!(
+            "the Deployment `{name}` is itself a clone, the version `{version}` of `{base}`; write `{base}` in \
+             `spec.base`, and the Router leads to each of its versions"
+        ),
+        (_, _) => format!(
+            "the Deployment `{name}` is itself a clone; name the base it was made from in `spec.base`, and the \
+             Router leads to each of its versions"
+        ),
+    };
+    Finding::rejected(router.reference(), "BaseIsClone", "spec.base", message)
+}
+
+/// The port of a Service that a Router names: by name or number; absent, the only or the first one. HTTP needs
+/// TCP: another port is none.
 #[must_use]
 pub fn port_of<'s>(service: &'s ServiceFacts, named: Option<&IntOrString>) -> Option<&'s ServicePort> {
+    let mut ports = service.ports.iter().filter(|port| port.protocol == "TCP");
     match named {
-        None => service.ports.first(),
-        Some(IntOrString::Int(number)) => service.ports.iter().find(|port| i32::from(port.port) == *number),
-        Some(IntOrString::String(name)) => service
-            .ports
-            .iter()
+        None => ports.next(),
+        Some(IntOrString::Int(number)) => ports.find(|port| i32::from(port.port) == *number),
+        Some(IntOrString::String(name)) => ports
             .find(|port| port.name == *name || name.parse::<u16>().is_ok_and(|number| number == port.port)),
     }
 }

@@ -15,9 +15,16 @@ const OFFERED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many versions, and how many ids once offered, a status lists: an object may have 1.5 MiB in all.
 const LISTED: usize = 1_000;
 
-/// The reasons that mean: something the Router refers to is not there.
-const REFERENCES: [&str; 5] =
-    ["BaseNotFound", "ServiceNotFound", "ServiceAmbiguous", "ServiceNotServed", "PortNotFound"];
+/// The reasons that mean: something the Router refers to is not there, or not what it has to be.
+const REFERENCES: [&str; 7] = [
+    "BaseNotFound",
+    "BaseIsClone",
+    "ServiceNotFound",
+    "ServiceIsClone",
+    "ServiceNotOfBase",
+    "ServiceAmbiguous",
+    "PortNotFound",
+];
 
 /// The status of one Router.
 pub(super) fn status(

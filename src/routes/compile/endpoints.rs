@@ -86,13 +86,22 @@ fn served_port<'i>(
         found("ExternalService", "spec.service", message);
         return Err(Absence::External);
     }
-    let Some(port) = port_of(service, router.spec.port.as_ref()).filter(|port| port.protocol == "TCP") else {
+    let Some(port) = port_of(service, router.spec.port.as_ref()) else {
         let ports: Vec<String> =
             service.ports.iter().filter(|port| port.protocol == "TCP").map(port_text).collect();
-        let has =
-            if ports.is_empty() { "no TCP port".to_owned() } else { format!("only {}", ports.join(", ")) };
-        let message = format!("the Service `{name}` has no such port, it has {has}; correct `spec.port`");
-        found("PortNotFound", "spec.port", message);
+        let (field, message) = if ports.is_empty() {
+            let message = format!(
+                "the Service `{name}` has no TCP port, which HTTP needs; give it one, or name another in \
+                 `spec.service`"
+            );
+            ("spec.service", message)
+        } else {
+            let has = ports.join(", ");
+            let message =
+                format!("the Service `{name}` has no such port, it has only {has}; correct `spec.port`");
+            ("spec.port", message)
+        };
+        found("PortNotFound", field, message);
         return Err(Absence::NoPort);
     };
     match port.app_protocol.as_deref() {

@@ -170,6 +170,9 @@ impl<'n> Dice<'n> {
         if self.chance(10) {
             ports[0]["appProtocol"] = json!("kubernetes.io/h2c");
         }
+        if self.chance(10) {
+            ports[0]["protocol"] = json!("UDP");
+        }
         let mut spec = json!({"selector": {"app": app}, "ports": ports});
         if self.chance(8) {
             spec["type"] = json!("ExternalName");
@@ -219,7 +222,7 @@ impl<'n> Dice<'n> {
         }
         let mut spec = json!({"base": self.pick(&BASES), "hosts": hosts});
         if self.chance(40) {
-            spec["service"] = json!(self.pick(&["shop", "shop-x", "shop", "shop-x", "gone"]));
+            spec["service"] = json!(self.pick(&["shop", "shop-x", "shop", "shop-version-1", "gone"]));
         }
         if self.chance(20) {
             spec["port"] = self.pick(&[json!("http"), json!(80), json!("other")]);

@@ -182,6 +182,35 @@ fn the_port_by_name_number_or_place() {
 }
 
 #[test]
+fn only_tcp_ports_count() {
+    let mut both = service("shop", "shop");
+    both["spec"]["ports"] = json!([{"name": "dns", "port": 53, "protocol": "UDP"},
+        {"name": "quic", "port": 80, "protocol": "UDP"}, {"name": "http", "port": 80}]);
+    for spec in [json!({}), json!({"port": 80}), json!({"port": "80"}), json!({"port": "http"})] {
+        let mut world = World::shop(spec.clone());
+        world.apply([both.clone()]);
+        assert_eq!(
+            (addresses(&world), world.findings("shop").len()),
+            (vec!["10.0.0.1:8080".to_owned()], 0),
+            "{spec}"
+        );
+    }
+    let mut world = World::shop(json!({"port": "dns"}));
+    world.apply([both.clone()]);
+    assert_eq!(
+        world.message("shop", "PortNotFound"),
+        "the Service `shop` has no such port, it has only http (80); correct `spec.port`"
+    );
+    // None is written: there is nothing to correct but the Service.
+    both["spec"]["ports"] = json!([{"name": "dns", "port": 53, "protocol": "UDP"}]);
+    let mut world = World::shop(json!({}));
+    world.apply([both]);
+    assert_eq!(world.findings("shop"), ["PortNotFound spec.service"]);
+    assert!(!world.message("shop", "PortNotFound").contains("spec.port"));
+    assert_eq!(absence(&world), "no-port");
+}
+
+#[test]
 fn what_is_wrong_with_the_bases_service_is_said_once() {
     let world = World::shop(json!({"port": "metrics"}));
     assert_eq!(world.findings("shop"), ["PortNotFound spec.port"]);

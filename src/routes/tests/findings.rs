@@ -135,6 +135,7 @@ fn parts_of_the_spec_beside_the_rules() {
         (json!({"timeouts": {"idle": "100000s"}}), "InvalidDuration spec.timeouts.idle"),
         (json!({"retries": {"attempts": 4}}), "InvalidRetries spec.retries.attempts"),
         (json!({"service": "nothing"}), "ServiceNotFound spec.service"),
+        (json!({"service": "shop-version-1"}), "ServiceIsClone spec.service"),
         (json!({"base": "nothing"}), "BaseNotFound spec.base"),
         (json!({"port": "nothing"}), "PortNotFound spec.port"),
         (json!({"hosts": ["shop.example.com", "bad_host"]}), "InvalidHost spec.hosts[1]"),
@@ -153,6 +154,59 @@ fn a_router_whose_service_is_missing_holds_its_host_all_the_same() {
     let world = World::shop(json!({"service": "nothing"}));
     assert_eq!(world.get(&Ask::get("shop.example.com/")), "unavailable base active");
     assert!(world.compiled().reports[&Key::new("n", "shop")].served);
+}
+
+#[test]
+fn no_other_pods_are_served_as_the_base() {
+    let mut world = World::shop(json!({"service": "other"}));
+    let of = |selector: Value| {
+        let mut other = service("other", "x");
+        other["spec"]["selector"] = selector;
+        other
+    };
+    let asked = |world: &World| world.get(&Ask::get("shop.example.com/"));
+    world.apply([of(json!({"app": "other"})), slice("other", &["10.0.0.9"])]);
+    assert_eq!(world.findings("shop"), ["ServiceNotOfBase spec.service"]);
+    assert_eq!(asked(&world), "unavailable base active");
+    // Endpoints that somebody writes by hand are pods of nobody knows what.
+    world.apply([of(json!(null))]);
+    assert!(world.message("shop", "ServiceNotOfBase").contains("no selector"));
+    assert_eq!(asked(&world), "unavailable base active");
+    // The Service's selector, and the labels of the base's pods, reach the Routers that name the Service.
+    world.apply([of(json!({"app": "shop"}))]);
+    assert_eq!((world.findings("shop").len(), asked(&world).as_str()), (0, "base active"));
+    let mut relabelled = deployment("shop");
+    relabelled["spec"]["template"]["metadata"]["labels"] = json!({"app": "else"});
+    world.apply([relabelled]);
+    assert_eq!(asked(&world), "unavailable base active");
+    // A base that is gone for a moment selects nothing, and takes nothing with it.
+    world.remove(crate::inventory::Kind::Deployment, "shop");
+    assert_eq!((world.findings("shop").len(), asked(&world).as_str()), (0, "base active"));
+    world.apply([deployment("shop")]);
+    assert_eq!((world.findings("shop").len(), asked(&world).as_str()), (0, "base active"));
+}
+
+#[test]
+fn a_router_of_a_clone_is_told_the_base() {
+    let mut clone = deployment("shop-version-1");
+    clone["metadata"]["labels"] =
+        json!({"kyaninus.com/dpv": "x", "kyaninus.com/base": "shop", "kyaninus.com/version": "version-1"});
+    clone["metadata"]["ownerReferences"] = json!([{"apiVersion": "kyaninus.com/v1",
+        "kind": "DeploymentVersion", "name": "shop-version-1", "uid": "u", "controller": true}]);
+    for spec in [json!({}), json!({"service": "shop-version-1"}), json!({"service": "shop"})] {
+        let mut objects = shop_objects();
+        let mut spec = spec;
+        spec["base"] = json!("shop-version-1");
+        objects.extend([clone.clone(), router("shop", spec)]);
+        let world = World::of(objects);
+        assert_eq!(world.findings("shop"), ["BaseIsClone spec.base"]);
+        let message = world.message("shop", "BaseIsClone");
+        assert!(
+            message.contains("the version `version-1` of `shop`") && !message.contains("create"),
+            "{message}"
+        );
+        assert_eq!(world.get(&Ask::get("shop.example.com/")), "unavailable base active");
+    }
 }
 
 #[test]

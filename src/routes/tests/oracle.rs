@@ -115,7 +115,14 @@ fn base_service(objects: &Objects, router: &Value) -> Option<String> {
     let (ns, base) = (namespace(router), text(router, "/spec/base"));
     let written = text(router, "/spec/service");
     if !written.is_empty() {
-        return get(objects, "Service", ns, written).map(|_| written.to_owned());
+        let service = get(objects, "Service", ns, written).filter(|it| !is_clone(it))?;
+        let labels = |base: &Value| text(base, "/spec/template/metadata/labels/app").to_owned();
+        let of_base = match get(objects, "Deployment", ns, base) {
+            None => true,
+            Some(_) if text(service, "/spec/type") == "ExternalName" => true,
+            Some(base) => text(service, "/spec/selector/app") == labels(base),
+        };
+        return of_base.then(|| written.to_owned());
     }
     let app = text(get(objects, "Deployment", ns, base)?, "/spec/template/metadata/labels/app");
     let services = of_kind(objects, "Service").filter(|it| namespace(it) == ns && !is_clone(it));
@@ -132,10 +139,10 @@ fn is_up(objects: &Objects, router: &Value, id: &str, strictly: bool) -> bool {
     if !strictly && text(service, "/spec/type") == "ExternalName" {
         return false;
     }
-    let ports = list(service, "/spec/ports");
+    let mut ports = list(service, "/spec/ports").iter().filter(|it| it["protocol"] != "UDP");
     let port = match router.pointer("/spec/port") {
-        None => ports.first(),
-        Some(wanted) => ports.iter().find(|port| port["name"] == *wanted || port["port"] == *wanted),
+        None => ports.next(),
+        Some(wanted) => ports.find(|port| port["name"] == *wanted || port["port"] == *wanted),
     };
     let Some(port) = port else { return false };
     if !strictly && port.get("appProtocol").is_some() {
