@@ -254,6 +254,28 @@ fn quota_and_suspension() {
 }
 
 #[test]
+fn a_version_is_suspended_once_its_last_pod_is_gone() {
+    let mut inventory = shop(json!({"suspend": true}), json!({"replicas": 2, "readyReplicas": 2}));
+    let told = |inventory: &Inventory| {
+        let status = status(inventory, &planned());
+        let (held, reason, message) = condition(&status, "Ready");
+        let reconciles = status.conditions.iter().any(|it| it.type_ == "Reconciling");
+        (held.to_owned(), reason.to_owned(), message.to_owned(), reconciles)
+    };
+    let (held, reason, message, reconciles) = told(&inventory);
+    assert_eq!((held.as_str(), reason.as_str(), reconciles), ("False", "Suspending", true));
+    assert!(message.contains("2 pods still run"), "{message}");
+    // The Deployment no longer counts a pod whose deletion has begun.
+    inventory = shop(json!({"suspend": true}), json!({}));
+    let mut old = pod(json!({"name": "web", "image": "a", "imageID": "", "ready": true, "restartCount": 0}));
+    old["metadata"]["deletionTimestamp"] = json!("2026-06-01T11:59:59Z");
+    apply(&mut inventory, [old]);
+    assert!(told(&inventory).2.contains("1 pod still runs"));
+    inventory.update([Edit::Remove(Kind::Pod, Key::new("n", "p"))]);
+    assert_eq!(told(&inventory).1, "Suspended");
+}
+
+#[test]
 fn a_refused_overlay_is_named_with_its_field() {
     let inventory = shop(json!({}), up());
     let mut reports = planned();

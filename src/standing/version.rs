@@ -39,7 +39,8 @@ pub(super) fn status(
     let own_pods: Vec<_> = inventory.pods_of(&dpv.meta.key).filter(|pod| !pod.meta.deleting).collect();
     let base = base_resolved(inventory, dpv);
     let cloned = cloned(inventory, dpv, resolved, report, &reports.unread);
-    let available = available(dpv, clone, counts.as_ref(), &own_pods);
+    let leaving = inventory.pods_of(&dpv.meta.key).filter(|pod| pod.meta.deleting).count();
+    let available = available(dpv, clone, counts.as_ref(), &own_pods, leaving);
     let routed = routed(resolved, &urls);
     let pending = report.and_then(|report| report.pending).map(pending);
     let summary = summary(&base, &cloned, &available, pending);
@@ -182,12 +183,13 @@ fn available(
     clone: Option<&DeploymentFacts>,
     counts: Option<&Counts>,
     pods: &[&crate::inventory::object::PodFacts],
+    leaving: usize,
 ) -> Verdict {
     let (Some(clone), Some(counts)) = (clone, counts) else {
         return Verdict::fails("NotCreated", "there is no Deployment yet");
     };
     if dpv.spec.suspend {
-        return Verdict::fails("Suspended", "`spec.suspend` is set: no pods run; unset it to start them");
+        return suspended(clone, leaving);
     }
     if counts.wanted == 0 {
         return Verdict::fails("ScaledToZero", "the overlay asks for 0 replicas; ask for at least 1");
@@ -206,6 +208,19 @@ fn available(
     // Its controller goes on trying, but who waits for it should not.
     let reason = if clone.state.given_up { "ProgressDeadlineExceeded" } else { "RollingOut" };
     Verdict::fails(reason, message)
+}
+
+/// A suspended version is at rest once its last pod is gone; `leaving` are those whose deletion has begun, which
+/// the Deployment counts no longer.
+fn suspended(clone: &DeploymentFacts, leaving: usize) -> Verdict {
+    let running = match usize::try_from(clone.state.total).unwrap_or_default() + leaving {
+        0 => {
+            return Verdict::fails("Suspended", "`spec.suspend` is set: no pods run; unset it to start them");
+        }
+        1 => "1 pod still runs".to_owned(),
+        more => format!("{more} pods still run"),
+    };
+    Verdict::fails("Suspending", format!("`spec.suspend` is set: {running} and will be stopped"))
 }
 
 /// Pods that could not even be made, as the Deployment's own conditions tell.
@@ -260,8 +275,8 @@ fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict, pending: Optio
 fn progress(summary: &Verdict) -> Option<(&'static str, Verdict)> {
     match summary.reason.as_str() {
         "Ready" | "Suspended" | "ScaledToZero" => None,
-        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Restarting" | "Unschedulable"
-        | "BaseMissing" | "Applying" | "WaitingForTurn" | "WriteFailed" => {
+        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Restarting" | "Suspending"
+        | "Unschedulable" | "BaseMissing" | "Applying" | "WaitingForTurn" | "WriteFailed" => {
             Some(("Reconciling", Verdict::holds(&summary.reason, summary.message.clone())))
         }
         _ => Some(("Stalled", Verdict::holds(&summary.reason, summary.message.clone()))),

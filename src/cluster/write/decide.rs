@@ -218,7 +218,7 @@ impl Survey {
             self.pending |= memory.is_pending(&dpv.meta.key);
             return;
         }
-        let prepared = memory.prepare(desired);
+        let prepared = memory.prepare(desired, dpv.spec.suspend);
         let write = |act| Write { target: target.clone(), cause: dpv.reference(), act };
         let create = || write(Act::Create { object: prepared.object.clone(), owner: uid.to_owned() });
         match live {
@@ -270,6 +270,8 @@ impl Survey {
         }
         let whole = live.object.map(Document::value);
         let replicas = whole.as_ref().and_then(|it| it.pointer("/spec/replicas")).and_then(Value::as_i64);
+        // From 0, as after a suspension, no autoscaler would ever take it up.
+        let replicas = if replicas == Some(0) { prepared.replicas } else { replicas };
         let was_ours = difference.before.is_some_and(|before| !before.autoscaled);
         if let (true, true, Some(replicas)) = (prepared.mark.autoscaled, was_ours, replicas) {
             self.try_or_wait(write(Act::HandOver { uid: uid.clone(), replicas }), dpv, now, memory);

@@ -92,6 +92,7 @@ fn is_normal(ready: &Ready<'_>) -> bool {
         "RollingOut",
         "Applying",
         "WaitingForTurn",
+        "Suspending",
         "Suspended",
         "ScaledToZero",
     ];

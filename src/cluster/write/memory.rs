@@ -91,10 +91,11 @@ impl Memory {
         look
     }
 
-    /// A desired object as it is sent; its hashes are worked out once.
-    pub(super) fn prepare(&mut self, desired: &Desired) -> Prepared {
+    /// A desired object as it is sent; its hashes are worked out once. An autoscaler leaves a Deployment of 0
+    /// replicas alone, and so would never bring a suspended one there: its count is ours as long.
+    pub(super) fn prepare(&mut self, desired: &Desired, suspended: bool) -> Prepared {
         let target = &desired.reference;
-        let autoscaled = target.kind == Kind::Deployment && self.index.is_scaled(&target.key);
+        let autoscaled = target.kind == Kind::Deployment && !suspended && self.index.is_scaled(&target.key);
         let known = self
             .marks
             .get(target)

@@ -84,11 +84,11 @@ pub enum Act {
         because: Because,
     },
     /// Gives `spec.replicas` to another field manager at its live count, so that it stays where it is when
-    /// the next apply leaves it to an autoscaler.
+    /// the next apply leaves it to an autoscaler; from 0, at the count that is planned.
     HandOver {
         /// The uid of the Deployment that is meant.
         uid: String,
-        /// Its live count.
+        /// The count.
         replicas: i64,
     },
     /// Deletes an object of ours.

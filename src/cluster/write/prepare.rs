@@ -57,6 +57,8 @@ pub struct Prepared {
     pub object: Value,
     /// Its mark.
     pub mark: Mark,
+    /// Of a Deployment: how many replicas the plan asks for, also where they are left to an autoscaler.
+    pub replicas: Option<i64>,
 }
 
 impl Mark {
@@ -76,11 +78,12 @@ impl Mark {
 #[must_use]
 pub fn prepare(desired: &Desired, mark: Mark) -> Prepared {
     let mut object = desired.object.value();
+    let replicas = object.pointer("/spec/replicas").and_then(Value::as_i64);
     if mark.autoscaled {
         object = without_replicas(object);
     }
     annotate(&mut object, mark.to_string());
-    Prepared { object, mark }
+    Prepared { object, mark, replicas }
 }
 
 fn without_replicas(mut object: Value) -> Value {

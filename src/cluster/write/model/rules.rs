@@ -184,6 +184,38 @@ fn an_autoscalers_replicas_are_its_own() {
 }
 
 #[test]
+fn a_version_that_is_suspended_runs_no_pods_though_an_autoscaler_scales_it() {
+    let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "x"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-v1"}}});
+    let replicas = |world: &World| world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["replicas"].clone();
+    let suspend = |world: &mut World, on: bool| {
+        world.edit(DPV, "shop-v1", |it| it["spec"]["suspend"] = json!(on));
+        world.rest();
+    };
+    for written in [None, Some(3)] {
+        let mut world = World::shop(&["v1"]);
+        if let Some(count) = written {
+            world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"]["replicas"] = json!(count));
+        }
+        world.put(Kind::HorizontalPodAutoscaler, scaler.clone());
+        world.rest();
+        world.edit(DEPLOYMENT, "shop-v1", |it| it["spec"]["replicas"] = json!(4));
+        world.rest();
+        assert_eq!(replicas(&world), 4);
+        // An autoscaler leaves a Deployment of 0 alone: nobody else would bring it down, or up again.
+        suspend(&mut world, true);
+        assert_eq!(replicas(&world), 0);
+        suspend(&mut world, false);
+        assert_eq!(replicas(&world), written.unwrap_or(1));
+        // It is the autoscaler's again.
+        world.edit(DEPLOYMENT, "shop-v1", |it| it["spec"]["replicas"] = json!(6));
+        world.rest();
+        assert_eq!(replicas(&world), 6);
+    }
+}
+
+#[test]
 fn what_the_plan_no_longer_wants_goes_and_nothing_else() {
     let mut world = World::shop(&["v1"]);
     world.put(SERVICE, service("metrics", json!({"app": "shop"})));

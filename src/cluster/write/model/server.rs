@@ -161,6 +161,10 @@ impl Server {
                 failure(422, "metadata.uid: field is immutable", Some("metadata.uid"))
             }
             (Act::Update { object, .. }, Some(mut live)) => {
+                if object.pointer("/spec/replicas").is_some() {
+                    // Who applies another value by force takes the field from its holder.
+                    self.held.remove(id);
+                }
                 let before = self.applied.insert(id.clone(), object.clone()).unwrap_or(Value::Null);
                 take_away(&before, object, &mut live, self.held.contains(id));
                 add(object, &mut live);
