@@ -108,6 +108,8 @@ fn version() -> impl Strategy<Value = Value> {
         json!({"name": "shop", "version": "api-v1"}),
         json!({"version": "v1"}),
         json!({"services": ["shop"]}),
+        json!({"services": []}),
+        json!({"services": ["web"]}),
         json!({"serviceSpec": {"nonsense": 1}}),
         json!({"serviceSpec": {"ports": [{"port": 80, "protocol": "TCP", "name": "x"}]}}),
         json!({"deploymentSpec": {"template": {"metadata": {"labels": {"app": "other"}}}}}),

@@ -26,6 +26,7 @@ pub mod service;
 pub mod settings;
 pub mod snapshot;
 mod store;
+mod unrouted;
 mod update;
 pub mod versions;
 

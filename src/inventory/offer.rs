@@ -73,8 +73,20 @@ impl SubdomainPattern {
         };
         // A reading of a host is looked for behind each dot and dash.
         let apart = between.ends_with(['.', '-']);
-        if !apart || !plain(before) || !plain(between) || before.starts_with(['.', '-']) {
+        if !apart || !plain(before) || !plain(between) {
             return Err(misplaced());
+        }
+        // The shortest id and host there are: whatever is no label with them is none with others.
+        let sample = format!("{before}v{between}h");
+        if let Some(label) = sample.split('.').find(|label| label.starts_with('-') || label.ends_with('-')) {
+            let end = if label.starts_with('-') { "begins" } else { "ends" };
+            return Err(format!(
+                "`{text}` makes no host name: a label of it {end} with `-`, which DNS does not allow; take that \
+                 dash out"
+            ));
+        }
+        if sample.split('.').any(str::is_empty) {
+            return Err(format!("`{text}` makes no host name: nothing stands between two of its dots"));
         }
         Ok(Some(Self { before: before.to_owned(), between: between.to_owned() }))
     }
@@ -151,7 +163,26 @@ impl Inventory {
     /// The addresses of a version through one Router, its own host first, then by path.
     #[must_use]
     pub fn urls_through(&self, router: &RouterFacts, id: &VersionId, settings: &Settings) -> Vec<String> {
-        if router.offers(id) { self.addresses_through(router).urls(id, settings) } else { Vec::new() }
+        let version = self.versions_of(&router.base()).and_then(|versions| versions.get(id));
+        let reached = version.is_none_or(|version| self.reaches(router, version));
+        if reached && router.offers(id) {
+            self.addresses_through(router).urls(id, settings)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether a version has a clone of the Service that a Router goes through, as far as its `spec.services`
+    /// says. Not whether there is one: a version has its addresses before it has anything else.
+    #[must_use]
+    pub fn reaches(&self, router: &RouterFacts, version: &Version) -> bool {
+        let dpv = version.dpv.as_ref().and_then(|dpv| self.dpvs.get(dpv));
+        let Some(cloned) = dpv.and_then(|dpv| dpv.spec.services.as_ref()) else { return true };
+        match &router.spec.service {
+            Some(service) => cloned.contains(service),
+            // The base's only one, and so the only one that a version can clone.
+            None => !cloned.is_empty(),
+        }
     }
 
     /// What the addresses of all versions through one Router are made of.

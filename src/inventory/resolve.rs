@@ -106,6 +106,11 @@ impl Inventory {
                 news.changes.bases.insert(resolved.base.clone());
             }
         }
+        for dpv in &news.rewired {
+            if let Some(Resolution::Resolved(resolved)) = self.resolutions.get(dpv) {
+                news.changes.addresses.insert(resolved.base.clone());
+            }
+        }
     }
 
     /// A base is a version of itself.

@@ -25,6 +25,8 @@ pub(super) struct News {
     pub deployments: BTreeSet<Key>,
     /// DeploymentVersions whose deletion has begun.
     pub leaving: BTreeSet<Key>,
+    /// DeploymentVersions that clone other Services than before.
+    pub rewired: BTreeSet<Key>,
     /// Hosts whose holder may differ.
     hosts: BTreeSet<Host>,
 }
@@ -190,6 +192,9 @@ impl Inventory {
         {
             news.leaving.insert(key.clone());
         }
+        if before.as_ref().map(|it| &it.spec.services) != after.as_ref().map(|it| &it.spec.services) {
+            news.rewired.insert(key.clone());
+        }
         if let Some(base) = before.as_deref().and_then(VersionFacts::named_base) {
             self.ids.unname(&base, key);
         }
@@ -234,8 +239,8 @@ impl Inventory {
         }
         let addresses_alike = |before: &RouterFacts, after: &RouterFacts| {
             claims_alike(before, after)
-                && (&before.spec.base, &before.spec.path, &before.spec.versions)
-                    == (&after.spec.base, &after.spec.path, &after.spec.versions)
+                && (&before.spec.base, &before.spec.path, &before.spec.versions, &before.spec.service)
+                    == (&after.spec.base, &after.spec.path, &after.spec.versions, &after.spec.service)
         };
         if turn.differs(addresses_alike) {
             news.changes.addresses.extend(turn.both().map(RouterFacts::base));

@@ -77,6 +77,8 @@ pub enum Absence {
     Suspended,
     /// The Router's Service cannot be told, or the version's own is not there (yet).
     NoService,
+    /// Its DeploymentVersion does not ask for a clone of the Service that the Router goes through.
+    NotCloned,
     /// Its Service is of type `ExternalName`, which is not followed.
     External,
     /// Its Service has no such port.
@@ -99,6 +101,7 @@ impl Absence {
             Self::NoVersion => "no-version",
             Self::Suspended => "suspended",
             Self::NoService => "no-service",
+            Self::NotCloned => "not-cloned",
             Self::External => "external-name",
             Self::NoPort => "no-port",
             Self::Protocol => "protocol-not-served",
@@ -115,6 +118,7 @@ impl Absence {
             Self::NoService | Self::NoEndpoints | Self::NotReady => true,
             Self::NoVersion
             | Self::Suspended
+            | Self::NotCloned
             | Self::External
             | Self::NoPort
             | Self::Protocol
@@ -129,6 +133,10 @@ impl Absence {
             Self::NoVersion => "is named by a rule, but there is no such version",
             Self::Suspended => "is suspended: it runs no pods until its DeploymentVersion says otherwise",
             Self::NoService => "has no Service yet",
+            Self::NotCloned => {
+                "has no Service that this address leads to: its DeploymentVersion does not name that among its \
+                 services"
+            }
             Self::External => "has a Service of type ExternalName, which is not followed",
             Self::NoPort => "has a Service without the port that the Router names",
             Self::Protocol => "speaks a protocol that is not served yet",

@@ -73,6 +73,7 @@ pub fn affected(inventory: &Inventory, changes: &Changes) -> Affected {
         let versions = inventory.versions_of(base).into_iter().flatten();
         dpvs.extend(versions.filter_map(|(_, version)| version.dpv.clone()));
     }
+    routers.extend(changes.addresses.iter().flat_map(of_base));
     Affected { dpvs, routers }
 }
 

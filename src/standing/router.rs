@@ -57,7 +57,10 @@ fn versions(inventory: &Inventory, router: &RouterFacts, settings: &Settings) ->
     let listed = inventory.offered(router).take(LISTED);
     listed
         .map(|version| {
-            let urls = addresses.urls(&version.id, settings);
+            let urls = match inventory.reaches(router, version) {
+                true => addresses.urls(&version.id, settings),
+                false => Vec::new(),
+            };
             let path = urls.iter().position(|url| {
                 // Behind scheme, host and port: a path of its own.
                 url.splitn(4, '/').nth(3).is_some_and(|path| !path.is_empty())

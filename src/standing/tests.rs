@@ -378,3 +378,55 @@ fn activations_claims_and_ids_once_offered() {
     feed_back(&mut inventory, &reports, "2026-07-02T12:03:00Z");
     assert!(status(&inventory).offered.is_empty(), "after 30 days the path is the application's");
 }
+
+#[test]
+fn why_a_version_has_no_address() {
+    let why = |version: Value, router: Value| {
+        let mut inventory = shop(version, up());
+        let mut spec = json!({"base": "shop", "hosts": ["shop.example.com"]});
+        spec.as_object_mut().unwrap().extend(router.as_object().unwrap().clone());
+        let object = json!({"apiVersion": "kyaninus.com/v1", "kind": "Router",
+            "metadata": {"name": "r", "namespace": "n"}, "spec": spec});
+        apply(&mut inventory, [object]);
+        let status = status(&inventory, &planned());
+        let (held, reason, message) = condition(&status, "Routed");
+        assert_eq!(held == "True", status.url.is_some(), "{message}");
+        let statuses = decide(&inventory, &planned(), &Settings::default(), at(NOON));
+        let listed = &statuses.routers[&Key::new("n", "r")].versions;
+        let listed = listed.iter().find(|it| it.id != "base").is_some_and(|it| it.url.is_some());
+        assert_eq!(held == "True", listed, "{message}");
+        (reason.to_owned(), message.to_owned())
+    };
+    let long = "a".repeat(63);
+    for (version, router, reason, words) in [
+        (json!({}), json!({}), "Routed", "http://version-2.shop.example.com"),
+        (json!({"services": ["shop"]}), json!({}), "Routed", "http"),
+        (json!({"services": ["shop"]}), json!({"service": "shop"}), "Routed", "http"),
+        (json!({"services": []}), json!({}), "NoService", "name the base's in it"),
+        (
+            json!({"services": ["b"]}),
+            json!({"service": "shop"}),
+            "NoService",
+            "add `shop` to `spec.services`",
+        ),
+        (
+            json!({"services": []}),
+            json!({"versions": ["pr-*"]}),
+            "NoRouter",
+            "no Router of base `shop` offers",
+        ),
+        (
+            json!({"version": long}),
+            json!({"subdomain": "{version}-{host}"}),
+            "HostTooLong",
+            "choose a shorter `spec.version`",
+        ),
+        (json!({}), json!({"subdomain": ""}), "NoAddress", "`spec.subdomain` is off"),
+        (json!({}), json!({"subdomain": "x"}), "NoAddress", "`spec.subdomain` is refused"),
+        (json!({}), json!({"hosts": ["*.example.com"]}), "NoAddress", "wildcards"),
+    ] {
+        let (found, message) = why(version.clone(), router.clone());
+        assert_eq!(found, reason, "{version} {router}: {message}");
+        assert!(message.contains(words), "{message}");
+    }
+}

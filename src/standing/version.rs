@@ -41,7 +41,7 @@ pub(super) fn status(
     let cloned = cloned(inventory, dpv, resolved, report, &reports.unread);
     let leaving = inventory.pods_of(&dpv.meta.key).filter(|pod| pod.meta.deleting).count();
     let available = available(dpv, clone, counts.as_ref(), &own_pods, leaving);
-    let routed = routed(resolved, &urls);
+    let routed = routed(inventory, dpv, resolved, &urls);
     let pending = report.and_then(|report| report.pending).map(pending);
     let summary = summary(&base, &cloned, &available, pending);
     let mut verdicts = vec![
@@ -230,18 +230,19 @@ fn replica_failure(clone: &DeploymentFacts) -> Option<Verdict> {
     Some(Verdict::fails(reason, format!("pods cannot be created: {message}")))
 }
 
-fn routed(resolved: Option<&Resolved>, urls: &[String]) -> Verdict {
+fn routed(
+    inventory: &Inventory,
+    dpv: &VersionFacts,
+    resolved: Option<&Resolved>,
+    urls: &[String],
+) -> Verdict {
     match (resolved, urls.first()) {
         (None, _) => Verdict::fails("NotResolved", "nothing is routed before the base is known"),
         (Some(_), Some(url)) => Verdict::holds("Routed", format!("at {url}")),
-        (Some(resolved), None) => Verdict::fails(
-            "NoRouter",
-            format!(
-                "no Router of base `{}` offers `{}` at an address of its own; create one, or add the id to its \
-                 `spec.versions`",
-                resolved.base.name, resolved.version
-            ),
-        ),
+        (Some(resolved), None) => {
+            let why = inventory.unrouted(dpv, resolved);
+            Verdict::fails(why.reason, why.message)
+        }
     }
 }
 

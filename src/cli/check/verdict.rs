@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::api::Judge;
+use crate::inventory::object::VersionFacts;
+use crate::inventory::versions::Resolution;
 use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, ObjectReference, Settings, Severity};
 use crate::local::manifests::{Manifest, Reading, Remark};
 use crate::local::shape;
@@ -156,9 +158,23 @@ impl Bench {
         let compiled = routes::compile(&self.inventory, settings, None, &Changes::default());
         let findings_of_routes = compiled.reports.into_values().flat_map(|report| report.findings);
         findings.extend(findings_of_routes.filter(|finding| finding.reason != OF_RUNNING_PODS));
+        findings.extend(self.inventory.dpvs.iter().filter_map(|dpv| self.unrouted(dpv, settings)));
         for finding in findings {
             self.note(finding);
         }
+    }
+
+    /// Why a version that a Router offers can never be reached at an address; that none offers it, or gives any
+    /// of its versions one, may be meant so.
+    fn unrouted(&self, dpv: &VersionFacts, settings: &Settings) -> Option<Finding> {
+        let Some(Resolution::Resolved(resolved)) = self.inventory.resolution(&dpv.meta.key) else {
+            return None;
+        };
+        let urls = self.inventory.urls_of(&resolved.base, &resolved.version, settings);
+        let why = urls.is_empty().then(|| self.inventory.unrouted(dpv, resolved))?;
+        // Of one that clones nothing, the plan says it.
+        let said = dpv.spec.services.as_ref().is_some_and(Vec::is_empty);
+        (matches!(why.reason, "NoService" | "HostTooLong") && !said).then_some(why)
     }
 
     fn note(&mut self, finding: Finding) {

@@ -131,7 +131,8 @@ impl Resolver<'_> {
             }
             Chosen::Nothing(absence) => {
                 self.backends.watch(&service, router, version);
-                (Some(absence), none)
+                let never = absence == Absence::NoService && !self.reaches(id);
+                (Some(if never { Absence::NotCloned } else { absence }), none)
             }
         };
         let suspended = absence.is_some() && self.is_suspended(id);
@@ -143,10 +144,18 @@ impl Resolver<'_> {
         match route.absence {
             None | Some(Absence::NoVersion) => true,
             Some(absence) => {
-                self.is_suspended(id) == (absence == Absence::Suspended)
+                let never = absence == Absence::NotCloned;
+                let asked = never || (absence == Absence::NoService && self.service.is_some());
+                (!asked || never != self.reaches(id))
+                    && self.is_suspended(id) == (absence == Absence::Suspended)
                     && self.trouble(id, absence) == route.trouble.as_deref()
             }
         }
+    }
+
+    fn reaches(&self, id: &VersionId) -> bool {
+        let version = self.inventory.versions_of(&self.router.base()).and_then(|versions| versions.get(id));
+        version.is_none_or(|version| self.inventory.reaches(self.router, version))
     }
 
     fn is_suspended(&self, id: &VersionId) -> bool {
@@ -159,6 +168,7 @@ impl Resolver<'_> {
             Absence::NoService | Absence::NoEndpoints | Absence::NotReady => self.dpv(id)?.trouble(),
             Absence::NoVersion
             | Absence::Suspended
+            | Absence::NotCloned
             | Absence::External
             | Absence::NoPort
             | Absence::Protocol

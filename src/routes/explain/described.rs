@@ -6,6 +6,7 @@ use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::api::Host;
 use crate::routes::table::Facts;
 
 /// A described request.
@@ -28,6 +29,9 @@ pub enum DescribedError {
     /// The URL.
     #[error("`{0}` is no URL with a host, as `http://shop.localhost:8080/cart` is one")]
     Url(String),
+    /// The host.
+    #[error("`{0}` is no host name, and the edge answers 400 to it")]
+    Host(String),
     /// A header.
     #[error("`{0}` is no header: write `name: value`")]
     Header(String),
@@ -70,6 +74,10 @@ impl Described {
         }
         // As with curl: a Host header says more than the URL, which then only tells where to connect.
         let host = fields.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(authority);
+        let host = comparable(host);
+        if !host.starts_with('[') && (host.starts_with('*') || Host::parse(&host).is_err()) {
+            return Err(DescribedError::Host(host));
+        }
         let client = match client {
             Some(text) => text.parse().map_err(|_| DescribedError::Client(text.to_owned()))?,
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -77,7 +85,7 @@ impl Described {
         Ok(Self {
             method: Method::from_bytes(method.as_bytes())
                 .map_err(|_| DescribedError::Method(method.to_owned()))?,
-            host: comparable(host),
+            host,
             path: if uri.path().is_empty() { "/".to_owned() } else { uri.path().to_owned() },
             query: uri.query().map(ToOwned::to_owned),
             headers: fields,
@@ -163,6 +171,13 @@ mod tests {
         assert_eq!(facts.headers["x-qa-team"], "blue");
         let none: [&str; 0] = [];
         assert_eq!(Described::parse("GET", "shop.localhost", &none, None).unwrap().facts().path, "/");
+        // What the edge takes for no host is none here.
+        let long = format!("{}-shop.example.com", "a".repeat(63));
+        for bad in [long.as_str(), "v2.-x.example.com", "*.example.com"] {
+            let refused = Described::parse("GET", bad, &none, None);
+            assert!(matches!(refused, Err(DescribedError::Host(_) | DescribedError::Url(_))), "{bad}");
+        }
+        assert!(Described::parse("GET", "http://[::1]:80/", &none, None).is_ok());
         let host = Described::parse("GET", "127.0.0.1:8080/", &["Host: Shop.localhost:80"], None).unwrap();
         assert_eq!(host.facts().host, "shop.localhost");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::*;
 use crate::inventory::{Kind, Settings};
@@ -225,6 +225,31 @@ fn a_suspended_version_says_so() {
     assert_eq!(route(&world, "version-2.shop.example.com/").absence.unwrap().as_str(), "suspended");
     world.apply([dpv("shop-version-2")]);
     assert_eq!(route(&world, "version-2.shop.example.com/").absence.unwrap().as_str(), "no-endpoints");
+}
+
+#[test]
+fn a_version_that_clones_no_such_service_is_not_said_to_get_one() {
+    let of = |services: Value| {
+        let mut version = dpv("shop-version-2");
+        version["spec"]["services"] = services;
+        version
+    };
+    let mut world = World::shop(json!({}));
+    world.apply([of(json!([]))]);
+    assert_eq!(world.get(&Ask::get("version-2.shop.example.com/")), "version-2 subdomain", "it is there yet");
+    world.remove(Kind::Service, "shop-version-2");
+    let why = |world: &World| route(world, "version-2.shop.example.com/");
+    let absence = |world: &World| why(world).absence.unwrap().as_str();
+    assert_eq!((absence(&world), why(&world).absence.unwrap().passes()), ("not-cloned", false));
+    assert!(!why(&world).why().contains("yet"), "{}", why(&world).why());
+    world.apply([of(json!(["shop"]))]);
+    assert_eq!((absence(&world), why(&world).absence.unwrap().passes()), ("no-service", true));
+    world.apply([of(json!(["other"]))]);
+    assert_eq!(absence(&world), "no-service", "the base has no other Service");
+    world.apply([router("shop", json!({"service": "shop"}))]);
+    assert_eq!(absence(&world), "not-cloned");
+    world.apply([router("shop", json!({}))]);
+    assert_eq!(absence(&world), "no-service");
 }
 
 #[test]

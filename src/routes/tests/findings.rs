@@ -126,6 +126,11 @@ fn parts_of_the_spec_beside_the_rules() {
         (json!({"subdomain": "{host}.{version}"}), "InvalidSubdomain spec.subdomain"),
         (json!({"subdomain": "{version}{host}"}), "InvalidSubdomain spec.subdomain"),
         (json!({"subdomain": "{version}x{host}"}), "InvalidSubdomain spec.subdomain"),
+        (json!({"subdomain": "-{version}.{host}"}), "InvalidSubdomain spec.subdomain"),
+        (json!({"subdomain": "{version}.-x.{host}"}), "InvalidSubdomain spec.subdomain"),
+        (json!({"subdomain": "{version}.x-.{host}"}), "InvalidSubdomain spec.subdomain"),
+        (json!({"subdomain": "{version}..{host}"}), "InvalidSubdomain spec.subdomain"),
+        (json!({"subdomain": ".{version}.{host}"}), "InvalidSubdomain spec.subdomain"),
         (json!({"active": "Not An Id"}), "InvalidVersion spec.active"),
         (json!({"active": "version-9"}), "ActiveNotFound spec.active"),
         (json!({"override": {"header": "X V"}}), "InvalidHeader spec.override.header"),
@@ -184,6 +189,14 @@ fn no_other_pods_are_served_as_the_base() {
     assert_eq!((world.findings("shop").len(), asked(&world).as_str()), (0, "base active"));
     world.apply([deployment("shop")]);
     assert_eq!((world.findings("shop").len(), asked(&world).as_str()), (0, "base active"));
+}
+
+#[test]
+fn a_dash_that_makes_no_label_is_named() {
+    let world = World::shop(json!({"subdomain": "-{version}.{host}"}));
+    assert!(world.message("shop", "InvalidSubdomain").contains("a label of it begins with `-`"));
+    let world = World::shop(json!({"subdomain": "v-{version}--{host}"}));
+    assert!(world.findings("shop").is_empty());
 }
 
 #[test]
