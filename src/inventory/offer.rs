@@ -117,6 +117,17 @@ impl RouterFacts {
             || patterns.iter().any(|pattern| IdPattern::new(pattern).matches(id.as_str()))
     }
 
+    /// How a version's path reads; `None` where paths are off, as they are while a pattern of `spec.versions` has
+    /// no literal beginning. Of the path's own form this sees the least that an address is made with.
+    #[must_use]
+    pub fn version_path(&self) -> Option<&str> {
+        let path = self.spec.path.as_deref()?;
+        let closed = |pattern: &String| !IdPattern::new(pattern).literal_beginning().is_empty();
+        let patterns = &self.spec.versions;
+        let usable = path.starts_with('/') && path.ends_with("{version}");
+        (usable && !patterns.is_empty() && patterns.iter().all(closed)).then_some(path)
+    }
+
     /// Its subdomain pattern; `None` where subdomains are off or the pattern is refused.
     #[must_use]
     pub fn subdomain_pattern(&self) -> Option<SubdomainPattern> {
@@ -191,7 +202,7 @@ impl Inventory {
         Addresses {
             held: router.hosts().into_iter().filter(|host| self.holds(router, host)).collect(),
             pattern: router.subdomain_pattern(),
-            path: router.spec.path.as_deref(),
+            path: router.version_path(),
         }
     }
 

@@ -42,6 +42,7 @@ impl Inventory {
             };
             return ("NoService", "spec.services", message);
         }
+        let off = |field: &Option<String>| field.as_deref().is_none_or(str::is_empty);
         let mut held = router.hosts();
         held.retain(|host| self.holds(router, host));
         let exact = held.iter().find(|host| host.wildcard_suffix().is_none());
@@ -56,10 +57,12 @@ impl Inventory {
             }
             (None, _) if held.is_empty() => "it holds none of its hosts",
             (None, _) => "its hosts are wildcards, to which no version's name can be added",
-            (Some(_), None) if router.spec.subdomain.as_deref() == Some("") => {
-                "its `spec.subdomain` is off, and it has no `spec.path`"
-            }
-            (Some(_), None) => "its `spec.subdomain` is refused, and it has no `spec.path`",
+            (Some(_), None) => match (off(&router.spec.subdomain), off(&router.spec.path)) {
+                (true, true) => "its `spec.subdomain` is off, and it has no `spec.path`",
+                (true, false) => "its `spec.subdomain` is off, and its `spec.path` is refused",
+                (false, true) => "its `spec.subdomain` is refused, and it has no `spec.path`",
+                (false, false) => "its `spec.subdomain` and its `spec.path` are refused",
+            },
         };
         let message = format!(
             "the Router `{name}` offers `{id}` at no address of its own: {why}; only a rule or the override \

@@ -393,7 +393,10 @@ fn why_a_version_has_no_address() {
         assert_eq!(held == "True", status.url.is_some(), "{message}");
         let statuses = decide(&inventory, &planned(), &Settings::default(), at(NOON));
         let listed = &statuses.routers[&Key::new("n", "r")].versions;
-        let listed = listed.iter().find(|it| it.id != "base").is_some_and(|it| it.url.is_some());
+        let listed = listed
+            .iter()
+            .find(|it| it.id != "base")
+            .is_some_and(|it| it.url.is_some() || it.path_url.is_some());
         assert_eq!(held == "True", listed, "{message}");
         (reason.to_owned(), message.to_owned())
     };
@@ -422,6 +425,20 @@ fn why_a_version_has_no_address() {
             "choose a shorter `spec.version`",
         ),
         (json!({}), json!({"subdomain": ""}), "NoAddress", "`spec.subdomain` is off"),
+        (json!({}), json!({"subdomain": "", "path": ""}), "NoAddress", "`spec.subdomain` is off"),
+        (json!({}), json!({"subdomain": "", "path": "/{version}"}), "NoAddress", "`spec.path` is refused"),
+        (
+            json!({}),
+            json!({"subdomain": "", "path": "/{version}", "versions": ["*-2"]}),
+            "NoAddress",
+            "`spec.path` is refused",
+        ),
+        (
+            json!({}),
+            json!({"subdomain": "", "path": "/v/{version}", "versions": ["version-*"]}),
+            "Routed",
+            "http://shop.example.com/v/version-2/",
+        ),
         (json!({}), json!({"subdomain": "x"}), "NoAddress", "`spec.subdomain` is refused"),
         (json!({}), json!({"hosts": ["*.example.com"]}), "NoAddress", "wildcards"),
     ] {
