@@ -10,7 +10,7 @@ use super::decide::Situation;
 use super::events::{self, EventMemory};
 use super::index::live;
 use super::memory::Memory;
-use super::{Act, Write};
+use super::{Act, Lane, Write};
 use crate::inventory::{Inventory, Kind, ObjectReference};
 use crate::standing::Statuses;
 
@@ -63,36 +63,39 @@ impl Memory {
 }
 
 /// The statuses whose time has come, with the events that go with them.
+///
+/// What it is not the time for is put back unread: of a thousand versions that come up, most wait at each look.
 pub(super) fn decide(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Write> {
     let due = std::mem::take(&mut memory.statuses.due);
     let now = situation.now;
     let mut writes = Vec::new();
     memory.statuses.again = None;
     for (target, wanted) in due {
-        let Some((uid, before)) = known(situation.inventory, &target) else { continue };
-        let Some(patch) = merge_patch(&before, &wanted) else { continue };
-        let live = live(situation.inventory, &target).map(|live| live.meta);
-        let resource_version = live.and_then(|meta| meta.resource_version.clone());
-        let act = Act::Status { uid, resource_version, patch };
-        let write = Write { cause: target.clone(), target: target.clone(), act };
+        let Some(live) = live(situation.inventory, &target).map(|live| live.meta) else { continue };
         // Looked at again when it is heard what came of it.
-        let busy = memory.is_busy(&write.lane());
+        let busy = memory.is_busy(&Lane::Itself(target.clone()));
         let spaced = memory.statuses.last.get(&target).and_then(|last| last.checked_add(SPACING).ok());
-        let behind = memory.echoes.is_behind(&target, live, now);
-        let at = [spaced, behind, Some(memory.troubles.may_try(&write, now))].into_iter().flatten().max();
-        memory.statuses.due.insert(target.clone(), wanted.clone());
-        match at.filter(|at| *at > now) {
-            _ if busy => {}
-            Some(at) => memory.statuses.again = Some(memory.statuses.again.map_or(at, |known| known.min(at))),
-            None => {
+        let behind = memory.echoes.is_behind(&target, Some(live), now);
+        let mut at = spaced.max(behind).filter(|at| *at > now);
+        if !busy && at.is_none() {
+            let Some((uid, before)) = known(situation.inventory, &target) else { continue };
+            let Some(patch) = merge_patch(&before, &wanted) else { continue };
+            let act = Act::Status { uid, resource_version: live.resource_version.clone(), patch };
+            let write = Write { cause: target.clone(), target: target.clone(), act };
+            at = Some(memory.troubles.may_try(&write, now)).filter(|at| *at > now);
+            if at.is_none() {
                 memory.statuses.last.insert(target.clone(), now);
                 writes.push(write);
                 if !memory.endings.ends(&target.key.namespace, now) {
                     let events = &mut memory.statuses.events;
-                    writes.extend(events::tell(&target, live, &before, &wanted, now, events));
+                    writes.extend(events::tell(&target, Some(live), &before, &wanted, now, events));
                 }
             }
         }
+        if let Some(at) = at.filter(|_| !busy) {
+            memory.statuses.again = Some(memory.statuses.again.map_or(at, |known| known.min(at)));
+        }
+        memory.statuses.due.insert(target, wanted);
     }
     writes
 }
