@@ -193,12 +193,12 @@ impl Bound {
             })?;
         }
         for (index, (load, arriving)) in runs.into_iter().enumerate() {
-            let (shared, handle) = (Arc::clone(&self.shared), self.handle.clone());
+            // Subscribed to before the thread is: what is said to one that is still starting must reach it.
+            let (shared, stage) = (Arc::clone(&self.shared), self.handle.subscribe());
             // The one worker there is accepts by itself.
             let accept = accept.take();
             self.thread(format!("edge-{index}"), move |runtime| {
                 let worker = Worker::new(shared, load);
-                let stage = handle.subscribe();
                 runtime.block_on(async {
                     let accepting = accept.map(tokio::task::spawn_local);
                     worker::run(worker, arriving, stage).await;

@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use synkronic::edge::{AccessLog, Config, Limits};
+use synkronic::edge::{AccessLog, Config, Edge, Limits};
+use synkronic::meter::Meter;
 use synkronic::routes::Table;
 
 use super::rig::{Client, Rig, Upstream, endpoint, get, route, until};
@@ -363,4 +364,19 @@ fn who_has_just_connected_is_still_served_when_the_edge_leaves() {
     assert_eq!(client.response().status, 200);
     // One that says nothing does not keep the edge from leaving.
     rig.bound.join();
+}
+
+/// Whoever builds an edge and then finds something else amiss drops it at once, its threads barely begun.
+#[test]
+fn an_edge_that_is_dropped_at_its_start_ends() {
+    let (done, ended) = channel();
+    thread::spawn(move || {
+        for _ in 0..200 {
+            let config = Config { listen: vec![([127, 0, 0, 1], 0).into()], workers: 4, ..Config::default() };
+            let meter = Arc::new(Meter::new().unwrap());
+            drop(Edge::build(&config, Arc::default(), meter).unwrap());
+        }
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(60)).expect("an edge doesn't end");
 }
