@@ -1,0 +1,84 @@
+//! What of its node a version's pods reach.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Gain, gain};
+use crate::inventory::settings::OverlayRight;
+use crate::plan::json::{containers, is_true, list, text};
+
+/// What of the node the base's pods don't reach.
+pub(super) fn find(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    paths(base, spec, gains);
+    namespaces(base, spec, gains);
+    sysctls(base, spec, gains);
+    ports(base, spec, gains);
+    host_process(base, spec, gains);
+}
+
+fn paths(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    let paths =
+        |spec| list(spec, "/template/spec/volumes").filter_map(|volume| text(volume, "/hostPath/path"));
+    let of_base: BTreeSet<&str> = paths(base).collect();
+    for volume in list(spec, "/template/spec/volumes") {
+        let Some(path) = text(volume, "/hostPath/path").filter(|path| !of_base.contains(path)) else {
+            continue;
+        };
+        let name = text(volume, "/name").unwrap_or_default();
+        let place = format!("template.spec.volumes[{name}].hostPath");
+        gains.push(gain(OverlayRight::HostPath, place, format!("the node's path `{path}`")));
+    }
+}
+
+fn namespaces(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    for field in ["hostNetwork", "hostPID", "hostIPC"] {
+        let pointer = format!("/template/spec/{field}");
+        if is_true(spec, &pointer) && !is_true(base, &pointer) {
+            let place = format!("template.spec.{field}");
+            gains.push(gain(OverlayRight::HostNamespace, place, format!("`{field}`")));
+        }
+    }
+    let has_own_users = |spec: &Value| spec.pointer("/template/spec/hostUsers") == Some(&Value::Bool(false));
+    if has_own_users(base) && !has_own_users(spec) {
+        gains.push(gain(
+            OverlayRight::HostNamespace,
+            "template.spec.hostUsers",
+            "the node's users (`hostUsers`)",
+        ));
+    }
+}
+
+fn sysctls(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    let sysctls = |spec| {
+        list(spec, "/template/spec/securityContext/sysctls").filter_map(|sysctl| text(sysctl, "/name"))
+    };
+    let of_base: BTreeSet<&str> = sysctls(base).collect();
+    for name in sysctls(spec).filter(|name| !of_base.contains(name)) {
+        let place = "template.spec.securityContext.sysctls";
+        gains.push(gain(OverlayRight::Privileged, place, format!("the sysctl `{name}`")));
+    }
+}
+
+fn ports(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    let ports = |spec| -> BTreeSet<i64> {
+        containers(spec)
+            .flat_map(|container| list(container, "/ports"))
+            .filter_map(|port| port.get("hostPort").and_then(Value::as_i64))
+            .filter(|port| *port != 0)
+            .collect()
+    };
+    for port in ports(spec).difference(&ports(base)) {
+        let what = format!("the node's port {port} (`hostPort`)");
+        gains.push(gain(OverlayRight::HostNamespace, "template.spec.containers", what));
+    }
+}
+
+fn host_process(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    if is_true(spec, "/template/spec/securityContext/windowsOptions/hostProcess")
+        && !is_true(base, "/template/spec/securityContext/windowsOptions/hostProcess")
+    {
+        let place = "template.spec.securityContext.windowsOptions.hostProcess";
+        gains.push(gain(OverlayRight::Privileged, place, "`hostProcess`"));
+    }
+}

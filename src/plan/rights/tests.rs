@@ -1,0 +1,126 @@
+use serde_json::json;
+
+use super::*;
+
+fn gained(base: Value, spec: Value) -> Vec<(OverlayRight, String)> {
+    let wrap = |pod: Value| json!({"template": {"spec": pod}});
+    gains(&wrap(base), &wrap(spec), &BTreeSet::new())
+        .into_iter()
+        .map(|gain| (gain.right, gain.path))
+        .collect()
+}
+
+#[test]
+fn what_the_base_lacks_is_gained_and_what_it_has_is_not() {
+    use OverlayRight::{Capability, HostNamespace, HostPath, Privileged, ServiceAccount};
+    let context = |context: Value| json!({"containers": [{"name": "w", "securityContext": context}]});
+    let calm = context(json!({"allowPrivilegeEscalation": false}));
+    for (spec, right, path) in [
+        (json!({"serviceAccountName": "admin"}), ServiceAccount, "template.spec.serviceAccountName"),
+        (json!({"serviceAccount": "admin"}), ServiceAccount, "template.spec.serviceAccountName"),
+        (
+            json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
+            HostPath,
+            "template.spec.volumes[v].hostPath",
+        ),
+        (json!({"hostNetwork": true}), HostNamespace, "template.spec.hostNetwork"),
+        (json!({"hostPID": true}), HostNamespace, "template.spec.hostPID"),
+        (json!({"hostIPC": true}), HostNamespace, "template.spec.hostIPC"),
+        (
+            json!({"containers": [{"name": "w", "ports": [{"hostPort": 80}],
+                "securityContext": {"allowPrivilegeEscalation": false}}]}),
+            HostNamespace,
+            "template.spec.containers",
+        ),
+        (
+            context(json!({"privileged": true, "allowPrivilegeEscalation": false})),
+            Privileged,
+            "template.spec.containers[w].securityContext.privileged",
+        ),
+        (
+            context(json!({"allowPrivilegeEscalation": true})),
+            Privileged,
+            "template.spec.containers[w].securityContext.allowPrivilegeEscalation",
+        ),
+        (
+            context(json!({})),
+            Privileged,
+            "template.spec.containers[w].securityContext.allowPrivilegeEscalation",
+        ),
+        (
+            context(json!({"allowPrivilegeEscalation": false, "capabilities": {"add": ["CAP_SYS_ADMIN"]}})),
+            Capability,
+            "template.spec.containers[w].securityContext.capabilities.add",
+        ),
+        (
+            json!({"securityContext": {"sysctls": [{"name": "kernel.shm_rmid_forced", "value": "0"}]}}),
+            Privileged,
+            "template.spec.securityContext.sysctls",
+        ),
+        (
+            context(json!({"allowPrivilegeEscalation": false, "seLinuxOptions": {"type": "spc_t"}})),
+            Privileged,
+            "template.spec.containers[w].securityContext.seLinuxOptions",
+        ),
+        (
+            context(json!({"allowPrivilegeEscalation": false, "appArmorProfile": {"type": "Unconfined"}})),
+            Privileged,
+            "template.spec.containers[w].securityContext.appArmorProfile",
+        ),
+    ] {
+        assert_eq!(gained(calm.clone(), spec.clone()), [(right, path.to_owned())], "{spec}");
+        assert_eq!(gained(spec.clone(), spec.clone()), [], "the base has it: {spec}");
+    }
+    let base = context(json!({"capabilities": {"add": ["NET_ADMIN"]}}));
+    assert_eq!(gained(base.clone(), context(json!({"capabilities": {"add": ["CAP_NET_ADMIN"]}}))), []);
+    assert_eq!(gained(base, context(json!({"capabilities": {"add": ["NET_RAW"]}}))).len(), 1);
+}
+
+#[test]
+fn what_holds_the_base_holds_its_versions() {
+    use OverlayRight::{Capability, HostNamespace, Privileged};
+    let base = json!({
+        "hostUsers": false,
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [
+            {"name": "w", "securityContext": {"capabilities": {"drop": ["ALL"]}}},
+            {"name": "x", "securityContext": {"capabilities": {"drop": ["NET_RAW"]}}},
+        ],
+    });
+    assert_eq!(gained(base.clone(), base.clone()), []);
+    for (pointer, value, gain) in [
+        ("/hostUsers", Value::Null, (HostNamespace, "hostUsers")),
+        ("/hostUsers", true.into(), (HostNamespace, "hostUsers")),
+        (
+            "/containers/0/securityContext/capabilities/drop",
+            json!(["KILL"]),
+            (Capability, "containers[w].securityContext.capabilities.drop"),
+        ),
+        (
+            "/containers/1/securityContext",
+            json!({"runAsNonRoot": false, "capabilities": {"drop": ["ALL"]}}),
+            (Privileged, "containers[x].securityContext.runAsNonRoot"),
+        ),
+        (
+            "/containers/1/securityContext",
+            json!({"seccompProfile": {"type": "Unconfined"}, "capabilities": {"drop": ["ALL"]}}),
+            (Privileged, "containers[x].securityContext.seccompProfile"),
+        ),
+    ] {
+        let mut spec = base.clone();
+        *spec.pointer_mut(pointer).unwrap() = value;
+        let (right, path) = gain;
+        assert_eq!(gained(base.clone(), spec), [(right, format!("template.spec.{path}"))]);
+    }
+    let user = json!({"hostUsers": false, "securityContext": {"runAsUser": 7, "seccompProfile": {"type": "Localhost"}},
+        "containers": [{"name": "w", "securityContext": {"capabilities": {"drop": ["ALL"]}}}]});
+    assert_eq!(gained(base, user), [], "another user than root, another profile");
+}
+
+#[test]
+fn an_administrator_can_allow_it() {
+    let spec = json!({"template": {"spec": {"hostNetwork": true, "serviceAccountName": "x"}}});
+    let allowed = BTreeSet::from([OverlayRight::HostNamespace]);
+    let gains = gains(&json!({}), &spec, &allowed);
+    assert_eq!(gains.iter().map(|gain| gain.right.as_str()).collect::<Vec<_>>(), ["service-account"]);
+}
