@@ -27,16 +27,38 @@ const HOLDS: [(&str, Looseness); 4] = [
         let profile = effective(spec, container, "seccompProfile").and_then(|it| text(it, "/type"));
         matches!(profile, None | Some("Unconfined"))
     }),
-    ("appArmorProfile", |spec, container| {
-        let profile = effective(spec, container, "appArmorProfile").and_then(|it| text(it, "/type"));
-        profile == Some("Unconfined")
-    }),
+    ("appArmorProfile", |spec, container| app_armor(spec, container) == Some("Unconfined")),
 ];
 
 /// A field of the security context that a container runs with: its own, else its pod's.
 fn effective<'s>(spec: &'s Value, container: &'s Value, field: &str) -> Option<&'s Value> {
-    let own = container.pointer("/securityContext").and_then(|context| context.get(field));
-    own.or_else(|| spec.pointer("/template/spec/securityContext")?.get(field))
+    let written = |context: &'s Value| context.get(field).filter(|it| !it.is_null());
+    let own = container.pointer("/securityContext").and_then(written);
+    own.or_else(|| spec.pointer("/template/spec/securityContext").and_then(written))
+}
+
+/// What AppArmor's profiles were asked for by, before there were fields; a container's name follows.
+const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+
+/// The type of the AppArmor profile that a container runs with. Where its own field is not written, the API
+/// server still fills it from the annotation, over what the pod's field says (`applyAppArmorVersionSkew` in
+/// Kubernetes' pkg/registry/core/pod/strategy.go). It is the only annotation of the kind: seccomp's are read
+/// no more since 1.27.
+fn app_armor<'s>(spec: &'s Value, container: &'s Value) -> Option<&'s str> {
+    let own = text(container, "/securityContext/appArmorProfile/type");
+    own.or_else(|| annotated_app_armor(spec, container))
+        .or_else(|| text(spec, "/template/spec/securityContext/appArmorProfile/type"))
+}
+
+fn annotated_app_armor(spec: &Value, container: &Value) -> Option<&'static str> {
+    let key = format!("{APP_ARMOR}{}", text(container, "/name")?);
+    match spec.pointer("/template/metadata/annotations")?.get(&key)?.as_str()? {
+        "unconfined" => Some("Unconfined"),
+        "runtime/default" => Some("RuntimeDefault"),
+        local if local.strip_prefix("localhost/").is_some_and(|name| !name.is_empty()) => Some("Localhost"),
+        // The API server takes nothing from another.
+        _ => None,
+    }
 }
 
 /// What a container runs with, or without, and the base's don't.

@@ -124,3 +124,41 @@ fn an_administrator_can_allow_it() {
     let gains = gains(&json!({}), &spec, &allowed);
     assert_eq!(gains.iter().map(|gain| gain.right.as_str()).collect::<Vec<_>>(), ["service-account"]);
 }
+
+#[test]
+fn app_armor_is_not_shed_by_the_old_annotation() {
+    let spec = |pod: Value, own: Value, annotation: Value| {
+        let key = "container.apparmor.security.beta.kubernetes.io/w";
+        let mut annotations = json!({"container.apparmor.security.beta.kubernetes.io/x": "unconfined"});
+        if annotation.is_string() {
+            annotations[key] = annotation;
+        }
+        json!({"template": {"metadata": {"annotations": annotations}, "spec": {
+            "securityContext": {"appArmorProfile": pod},
+            "containers": [{"name": "w", "securityContext": {"appArmorProfile": own}}]}}})
+    };
+    let profile = |name: &str| json!({ "type": name });
+    let (held, loose) = (profile("RuntimeDefault"), profile("Unconfined"));
+    let gained = |base: &Value, spec: &Value| {
+        let paths = gains(base, spec, &BTreeSet::new()).into_iter().map(|gain| gain.path);
+        paths.collect::<Vec<_>>()
+    };
+    let base = spec(held.clone(), Value::Null, Value::Null);
+    let path = "template.spec.containers[w].securityContext.appArmorProfile";
+    for (pod, own, annotation, shed) in [
+        (held.clone(), Value::Null, json!("unconfined"), true),
+        (Value::Null, Value::Null, json!("unconfined"), true),
+        (held.clone(), held.clone(), json!("unconfined"), false),
+        (loose.clone(), Value::Null, json!("runtime/default"), false),
+        (loose.clone(), Value::Null, json!("localhost/mine"), false),
+        (loose.clone(), Value::Null, json!("localhost/"), true),
+        (loose.clone(), Value::Null, json!(""), true),
+        (held, Value::Null, json!("localhost/mine"), false),
+    ] {
+        let spec = spec(pod, own, annotation);
+        assert_eq!(gained(&base, &spec), if shed { vec![path] } else { vec![] }, "{spec}");
+        assert_eq!(gained(&spec, &spec), [""; 0]);
+    }
+    let by_annotation = spec(Value::Null, Value::Null, json!("unconfined"));
+    assert_eq!(gained(&by_annotation, &spec(loose, Value::Null, Value::Null)), [""; 0], "the base has it");
+}
