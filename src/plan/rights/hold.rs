@@ -61,6 +61,15 @@ fn annotated_app_armor(spec: &Value, container: &Value) -> Option<&'static str> 
     }
 }
 
+/// Another RuntimeClass than the base's: a sandbox is one. Where the base has none, its versions may take
+/// any; it is the administrator who made it, and what the cluster runs without one is not known here.
+pub(super) fn find_runtime(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    let class = |spec| text(spec, "/template/spec/runtimeClassName").filter(|name| !name.is_empty());
+    let Some(of_base) = class(base).filter(|name| class(spec) != Some(name)) else { return };
+    let what = format!("pods that the RuntimeClass `{of_base}` doesn't hold");
+    gains.push(gain(OverlayRight::Privileged, "template.spec.runtimeClassName", what));
+}
+
 /// What a container runs with, or without, and the base's don't.
 pub(super) fn find(base: &Value, spec: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
     security(base, place, container, gains);
@@ -122,8 +131,11 @@ fn hold(base: &Value, spec: &Value, place: &str, container: &Value, gains: &mut 
     }
     let options = |spec, container| effective(spec, container, "seLinuxOptions");
     let own = options(spec, container);
-    if own.is_some() && !containers(base).any(|other| options(base, other) == own) {
-        let place = format!("{place}.securityContext.seLinuxOptions");
-        gains.push(gain(OverlayRight::Privileged, place, "other `seLinuxOptions`"));
+    if !containers(base).any(|other| options(base, other) == own) {
+        let what = match own {
+            Some(_) => "other `seLinuxOptions`",
+            None => "pods that `seLinuxOptions` doesn't hold",
+        };
+        gains.push(gain(OverlayRight::Privileged, format!("{place}.securityContext.seLinuxOptions"), what));
     }
 }

@@ -162,3 +162,28 @@ fn app_armor_is_not_shed_by_the_old_annotation() {
     let by_annotation = spec(Value::Null, Value::Null, json!("unconfined"));
     assert_eq!(gained(&by_annotation, &spec(loose, Value::Null, Value::Null)), [""; 0], "the base has it");
 }
+
+#[test]
+fn a_sandbox_is_not_shed() {
+    let class = |name: &str| json!({"runtimeClassName": name});
+    let gain = (OverlayRight::Privileged, "template.spec.runtimeClassName".to_owned());
+    for spec in [json!({}), class(""), class("runc")] {
+        assert_eq!(gained(class("gvisor"), spec), std::slice::from_ref(&gain));
+    }
+    assert_eq!(gained(class("gvisor"), class("gvisor")), []);
+    assert_eq!(gained(json!({}), class("gvisor")), []);
+}
+
+#[test]
+fn se_linux_options_are_not_shed() {
+    let options = |options: Value| {
+        let context = json!({ "seLinuxOptions": options });
+        json!({"containers": [{"name": "w", "securityContext": context}]})
+    };
+    let gain =
+        (OverlayRight::Privileged, "template.spec.containers[w].securityContext.seLinuxOptions".to_owned());
+    let strict = options(json!({"type": "strict_t"}));
+    assert_eq!(gained(strict.clone(), options(Value::Null)), std::slice::from_ref(&gain));
+    assert_eq!(gained(strict.clone(), json!({"containers": [{"name": "w"}]})), [gain]);
+    assert_eq!(gained(strict.clone(), strict), []);
+}
