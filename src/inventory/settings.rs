@@ -28,7 +28,7 @@ pub struct Settings {
 /// Something that an overlay may do only where its base does too, or the administrator allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OverlayRight {
-    /// Name another ServiceAccount.
+    /// Name another ServiceAccount, or get a token of the base's.
     ServiceAccount,
     /// Mount paths of the node.
     HostPath,

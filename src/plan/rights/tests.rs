@@ -187,3 +187,42 @@ fn se_linux_options_are_not_shed() {
     assert_eq!(gained(strict.clone(), json!({"containers": [{"name": "w"}]})), [gain]);
     assert_eq!(gained(strict.clone(), strict), []);
 }
+
+#[test]
+fn no_token_is_gained() {
+    let automount = |token: Value| json!({"automountServiceAccountToken": token});
+    let gain = (OverlayRight::ServiceAccount, "template.spec.automountServiceAccountToken".to_owned());
+    let (no, unsaid, yes) = (automount(false.into()), json!({}), automount(true.into()));
+    for (base, spec) in [(&no, &unsaid), (&no, &yes), (&unsaid, &yes)] {
+        assert_eq!(gained(base.clone(), spec.clone()), std::slice::from_ref(&gain), "{base} {spec}");
+    }
+    for (base, spec) in [(&no, &no), (&unsaid, &unsaid), (&unsaid, &no), (&yes, &unsaid), (&yes, &yes)] {
+        assert_eq!(gained(base.clone(), spec.clone()), [], "{base} {spec}");
+    }
+
+    let projected = |source: Value| {
+        let volume = json!({"name": "v", "projected": {"sources": [source]}});
+        json!({"automountServiceAccountToken": false, "volumes": [volume]})
+    };
+    let token = projected(json!({"serviceAccountToken": {"path": "t"}}));
+    let vault = projected(json!({"serviceAccountToken": {"path": "t", "audience": "vault"}}));
+    let certificate = projected(json!({"podCertificate": {"signerName": "a/b", "keyType": "ED25519"}}));
+    let other = projected(json!({"podCertificate": {"signerName": "a/c", "keyType": "ED25519"}}));
+    let config = projected(json!({"configMap": {"name": "c"}}));
+    let gain = (OverlayRight::ServiceAccount, "template.spec.volumes[v].projected".to_owned());
+    for (base, spec) in [
+        (&no, &token),
+        (&unsaid, &token),
+        (&no, &vault),
+        (&token, &vault),
+        (&vault, &token),
+        (&yes, &vault),
+        (&token, &certificate),
+        (&certificate, &other),
+    ] {
+        assert_eq!(gained(base.clone(), spec.clone()), std::slice::from_ref(&gain), "{base} {spec}");
+    }
+    for (base, spec) in [(&yes, &token), (&token, &token), (&token, &yes), (&no, &config)] {
+        assert_eq!(gained(base.clone(), spec.clone()), [], "{base} {spec}");
+    }
+}
