@@ -32,7 +32,7 @@ pub enum OverlayRight {
     ServiceAccount,
     /// Mount paths of the node.
     HostPath,
-    /// Join the node's network, process, IPC or user namespace.
+    /// Join the node's network, process, IPC or user namespace, or have the kubelet call others from there.
     HostNamespace,
     /// Add capabilities.
     Capability,

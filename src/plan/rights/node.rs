@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Gain, gain};
+use super::{Gain, gain, named_containers};
 use crate::inventory::settings::OverlayRight;
 use crate::plan::json::{containers, is_true, list, text};
 
@@ -14,6 +14,7 @@ pub(super) fn find(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
     namespaces(base, spec, gains);
     sysctls(base, spec, gains);
     ports(base, spec, gains);
+    calls(base, spec, gains);
     host_process(base, spec, gains);
 }
 
@@ -71,6 +72,32 @@ fn ports(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
     for port in ports(spec).difference(&ports(base)) {
         let what = format!("the node's port {port} (`hostPort`)");
         gains.push(gain(OverlayRight::HostNamespace, "template.spec.containers", what));
+    }
+}
+
+/// Whom the kubelet calls for a pod, from the node's network: hosts of probes and hooks, which the Pod
+/// Security Standards forbid since 1.34. What runs in that network itself may call whom it likes.
+fn calls(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
+    if is_true(base, "/template/spec/hostNetwork") {
+        return;
+    }
+    const CALLS: [&str; 5] =
+        ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle.postStart", "lifecycle.preStop"];
+    let fields =
+        || CALLS.iter().flat_map(|call| ["httpGet", "tcpSocket"].map(|how| format!("{call}.{how}.host")));
+    let host = |container, field: &str| {
+        text(container, &format!("/{}", field.replace('.', "/"))).filter(|host| !host.is_empty())
+    };
+    let of_base: BTreeSet<&str> = containers(base)
+        .flat_map(|container| fields().filter_map(move |field| host(container, &field)))
+        .collect();
+    for (place, container) in named_containers(spec) {
+        for field in fields() {
+            if let Some(host) = host(container, &field).filter(|host| !of_base.contains(host)) {
+                let what = format!("a call of `{host}` from the node's network");
+                gains.push(gain(OverlayRight::HostNamespace, format!("{place}.{field}"), what));
+            }
+        }
     }
 }
 

@@ -226,3 +226,27 @@ fn no_token_is_gained() {
         assert_eq!(gained(base.clone(), spec.clone()), [], "{base} {spec}");
     }
 }
+
+#[test]
+fn the_kubelet_calls_nobody_for_a_version_that_it_does_not_call_for_the_base() {
+    let calls = |handler: &str, action: &str, host: &str| {
+        let mut container = json!({"name": "w"});
+        let steps: Vec<&str> = handler.split('.').chain([action]).collect();
+        crate::plan::json::map_at(&mut container, &steps).insert("host".to_owned(), host.into());
+        json!({ "initContainers": [container] })
+    };
+    let none = json!({"initContainers": [{"name": "w"}]});
+    for handler in
+        ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle.postStart", "lifecycle.preStop"]
+    {
+        for action in ["httpGet", "tcpSocket"] {
+            let spec = calls(handler, action, "10.0.0.1");
+            let path = format!("template.spec.initContainers[w].{handler}.{action}.host");
+            assert_eq!(gained(none.clone(), spec.clone()), [(OverlayRight::HostNamespace, path)]);
+            assert_eq!(gained(calls("livenessProbe", "httpGet", "10.0.0.1"), spec), [], "the base has it");
+        }
+    }
+    assert_eq!(gained(none, calls("livenessProbe", "httpGet", "")), []);
+    let on_the_node = json!({"hostNetwork": true, "containers": [{"name": "w"}]});
+    assert_eq!(gained(on_the_node, calls("livenessProbe", "httpGet", "10.0.0.1")), []);
+}
