@@ -30,7 +30,7 @@ pub struct Settings {
 pub enum OverlayRight {
     /// Name another ServiceAccount, or get a token of the base's.
     ServiceAccount,
-    /// Mount paths of the node.
+    /// Mount paths of the node, or write those that the base only reads.
     HostPath,
     /// Join the node's network, process, IPC or user namespace, or have the kubelet call others from there.
     HostNamespace,

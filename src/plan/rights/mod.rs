@@ -6,6 +6,7 @@
 mod account;
 mod hold;
 mod node;
+mod paths;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub(super) fn gains(base: &Value, spec: &Value, allowed: &BTreeSet<OverlayRight>
     let mut gains = Vec::new();
     account::find(base, spec, &mut gains);
     node::find(base, spec, &mut gains);
+    paths::find(base, spec, &mut gains);
     hold::find_runtime(base, spec, &mut gains);
     for (place, container) in named_containers(spec) {
         hold::find(base, spec, &place, container, &mut gains);

@@ -1,4 +1,4 @@
-//! What of its node a version's pods reach.
+//! What of its node a version's pods reach, apart from its files.
 
 use std::collections::BTreeSet;
 
@@ -10,26 +10,11 @@ use crate::plan::json::{containers, is_true, list, text};
 
 /// What of the node the base's pods don't reach.
 pub(super) fn find(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
-    paths(base, spec, gains);
     namespaces(base, spec, gains);
     sysctls(base, spec, gains);
     ports(base, spec, gains);
     calls(base, spec, gains);
     host_process(base, spec, gains);
-}
-
-fn paths(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
-    let paths =
-        |spec| list(spec, "/template/spec/volumes").filter_map(|volume| text(volume, "/hostPath/path"));
-    let of_base: BTreeSet<&str> = paths(base).collect();
-    for volume in list(spec, "/template/spec/volumes") {
-        let Some(path) = text(volume, "/hostPath/path").filter(|path| !of_base.contains(path)) else {
-            continue;
-        };
-        let name = text(volume, "/name").unwrap_or_default();
-        let place = format!("template.spec.volumes[{name}].hostPath");
-        gains.push(gain(OverlayRight::HostPath, place, format!("the node's path `{path}`")));
-    }
 }
 
 fn namespaces(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {

@@ -250,3 +250,46 @@ fn the_kubelet_calls_nobody_for_a_version_that_it_does_not_call_for_the_base() {
     let on_the_node = json!({"hostNetwork": true, "containers": [{"name": "w"}]});
     assert_eq!(gained(on_the_node, calls("livenessProbe", "httpGet", "10.0.0.1")), []);
 }
+
+#[test]
+fn what_the_base_only_reads_of_the_node_is_not_written() {
+    let mounting = |mounts: Value| {
+        json!({"volumes": [{"name": "logs", "hostPath": {"path": "/var/log"}}, {"name": "own", "emptyDir": {}}],
+            "containers": [{"name": "w", "volumeMounts": mounts}]})
+    };
+    let mount = |path: &str, read_only: bool, recursive: Value| {
+        let mut mount = json!({"name": "logs", "mountPath": path, "readOnly": read_only});
+        mount["recursiveReadOnly"] = recursive;
+        mount
+    };
+    let read = |path: &str| mount(path, true, Value::Null);
+    let write = json!({"name": "logs", "mountPath": "/w"});
+    let gain = (OverlayRight::HostPath, "template.spec.containers[w].volumeMounts[/w].readOnly".to_owned());
+    let own = json!({"name": "own", "mountPath": "/w"});
+    let base = mounting(json!([read("/r")]));
+    for mounts in [json!([write]), json!([read("/r"), write]), json!([mount("/w", false, Value::Null)])] {
+        assert_eq!(gained(base.clone(), mounting(mounts)), std::slice::from_ref(&gain));
+    }
+    assert_eq!(
+        gained(mounting(json!([own])), mounting(json!([write]))),
+        std::slice::from_ref(&gain),
+        "mounted nowhere"
+    );
+    let by_another_name = json!({
+        "volumes": [{"name": "logs", "emptyDir": {}}, {"name": "x", "hostPath": {"path": "/var/log"}}],
+        "containers": [{"name": "w", "volumeMounts": [{"name": "x", "mountPath": "/w"}]}]});
+    assert_eq!(gained(base.clone(), by_another_name), std::slice::from_ref(&gain));
+    for mounts in [json!([read("/w")]), json!([own]), json!([])] {
+        assert_eq!(gained(base.clone(), mounting(mounts.clone())), [], "{mounts}");
+    }
+    let writer = mounting(json!([read("/r"), {"name": "logs", "mountPath": "/rw"}]));
+    assert_eq!(gained(writer, mounting(json!([write]))), []);
+
+    let levels = [json!("Enabled"), json!("IfPossible"), json!("Disabled")].map(|how| mount("/w", true, how));
+    for (at, of_base) in levels.iter().enumerate() {
+        for (level, own) in levels.iter().enumerate() {
+            let wanted = if level > at { vec![gain.clone()] } else { vec![] };
+            assert_eq!(gained(mounting(json!([of_base])), mounting(json!([own]))), wanted, "{of_base} {own}");
+        }
+    }
+}
