@@ -14,13 +14,11 @@ use serde_json::{Map, Value, json};
 
 use super::clone::{Subject, add_metadata};
 use super::json::{list, list_mut};
+use super::namespaces::{Meant, meant};
 use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, DisruptionFacts, NetworkPolicyFacts};
 use crate::inventory::selector::{Labels, Selector};
 use crate::inventory::{Inventory, Kind, names};
-
-/// The label that every namespace bears, with its name.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// The two directions of a NetworkPolicy: its word in `policyTypes`, its rules, and the peers of one.
 const DIRECTIONS: [(&str, &str, &str); 2] = [("Ingress", "ingress", "from"), ("Egress", "egress", "to")];
@@ -181,15 +179,18 @@ fn isolates(spec: &Value, type_: &str) -> bool {
     }
 }
 
-/// The peers by which the version's pods come beside the base's in a rule; none where it admits them already.
+/// The peers by which the version's pods come beside the base's in a rule; none where it surely admits them
+/// already.
 fn missing_peers(rule: &Value, peers: &str, pods: &Pods<'_>) -> Vec<Value> {
-    let admits = |labels: &Labels| peers_of(rule, peers, pods.namespace).any(|(_, it)| it.matches(labels));
-    if admits(pods.of_version) {
+    let admits = |peer: Peer<'_>| peer.is_here == Meant::Yes && peer.selector.matches(pods.of_version);
+    if peers_of(rule, peers, pods.namespace).any(admits) {
         return Vec::new();
     }
     let mut more: Vec<Value> = Vec::new();
-    for (peer, _) in peers_of(rule, peers, pods.namespace).filter(|(_, it)| it.matches(pods.of_base)) {
-        let Some(mut peer) = peer.as_object().cloned() else { continue };
+    for Peer { written, .. } in
+        peers_of(rule, peers, pods.namespace).filter(|peer| pods.are_left_out(&peer.selector))
+    {
+        let Some(mut peer) = written.as_object().cloned() else { continue };
         peer.insert("podSelector".to_owned(), pods.selector());
         let peer = Value::Object(peer);
         if !more.contains(&peer) {
@@ -199,32 +200,27 @@ fn missing_peers(rule: &Value, peers: &str, pods: &Pods<'_>) -> Vec<Value> {
     more
 }
 
-/// The peers of a rule that may be pods of this namespace, with how they select them. Where a
-/// `namespaceSelector` asks for labels that are not known here, the namespace may be meant: the peer that is
-/// made of it keeps that selector, and so admits nobody the rule would not.
-fn peers_of<'r>(
-    rule: &'r Value,
-    peers: &str,
-    namespace: &str,
-) -> impl Iterator<Item = (&'r Value, Selector)> {
-    list(rule, &format!("/{peers}")).filter(move |peer| !is_elsewhere(peer, namespace)).filter_map(|peer| {
-        let selector = match peer.get("podSelector") {
-            Some(selector) => serde_json::from_value(selector.clone()).ok()?,
-            // All pods of the namespaces; without either, it is a block of addresses.
-            None => peer.get("namespaceSelector").map(|_| Selector::default())?,
-        };
-        Some((peer, selector))
-    })
+/// Pods that a rule admits.
+struct Peer<'r> {
+    written: &'r Value,
+    selector: Selector,
+    /// Whether they are of the version's namespace.
+    is_here: Meant,
 }
 
-/// Whether a peer's `namespaceSelector` surely leaves this namespace out.
-fn is_elsewhere(peer: &Value, namespace: &str) -> bool {
-    let Some(selector) = peer.get("namespaceSelector") else { return false };
-    let Ok(selector) = serde_json::from_value::<Selector>(selector.clone()) else { return true };
-    let named = |key: &str| key == NAMESPACE_NAME;
-    let is_known = selector.match_labels.keys().all(named)
-        && selector.match_expressions.iter().all(|requirement| named(&requirement.key));
-    is_known && !selector.matches(&Labels::from([(NAMESPACE_NAME.to_owned(), namespace.to_owned())]))
+/// The peers of a rule that may be pods of this namespace. Of one that is here only perhaps a peer is made
+/// all the same: it keeps the `namespaceSelector`, and so admits nobody the rule would not.
+fn peers_of<'r>(rule: &'r Value, peers: &str, namespace: &str) -> impl Iterator<Item = Peer<'r>> {
+    list(rule, &format!("/{peers}")).filter_map(move |written| {
+        let namespaces = written.get("namespaceSelector");
+        let is_here = namespaces.map_or(Meant::Yes, |selector| meant(selector, namespace));
+        let selector = match written.get("podSelector") {
+            Some(selector) => serde_json::from_value(selector.clone()).ok()?,
+            // All pods of the namespaces; without either, it is a block of addresses.
+            None => namespaces.map(|_| Selector::default())?,
+        };
+        (is_here != Meant::No).then_some(Peer { written, selector, is_here })
+    })
 }
 
 /// Every selector by which a policy's spec means pods as peers.

@@ -124,6 +124,28 @@ fn a_twin_isolates_nobody_and_repeats_nothing() {
 }
 
 #[test]
+fn a_peer_that_is_elsewhere_perhaps_admits_nobody_here() {
+    let team = json!({"namespaceSelector": {"matchLabels": {"team": "monitoring"}}});
+    let from = json!([{"podSelector": app("shop")}, team]);
+    assert_eq!(
+        twin(json!({"podSelector": app("cart"), "ingress": [{"from": from}]})),
+        json!({"podSelector": app("cart"), "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": own()}]}]})
+    );
+    let wanted = json!([{"podSelector": app("shop")}, team, {"podSelector": own()}]);
+    assert_eq!(
+        copied(json!({"podSelector": app("shop"), "ingress": [{"from": from}]})),
+        json!({"podSelector": own(), "ingress": [{"from": wanted}]})
+    );
+    // Wherever it is, it admits the version's pods by the same word as the base's.
+    assert_eq!(twin(json!({"podSelector": app("cart"), "ingress": [{"from": [team]}]})), Value::Null);
+    for here in [json!({}), json!({"matchLabels": {"kubernetes.io/metadata.name": "n"}})] {
+        let from = json!([{"podSelector": app("shop")}, {"namespaceSelector": here}]);
+        assert_eq!(twin(json!({"podSelector": app("cart"), "ingress": [{"from": from}]})), Value::Null);
+    }
+}
+
+#[test]
 fn a_peers_namespaces_stay_what_they_are() {
     let peer = |namespaces: Value| {
         let from = json!([{"podSelector": app("shop"), "namespaceSelector": namespaces}]);
@@ -135,6 +157,8 @@ fn a_peers_namespaces_stay_what_they_are() {
         assert_eq!(peer(namespaces.clone()), json!({"podSelector": own(), "namespaceSelector": namespaces}));
     }
     assert_eq!(peer(named("elsewhere")), Value::Null);
+    let more = json!({"matchLabels": {"kubernetes.io/metadata.name": "elsewhere", "team": "a"}});
+    assert_eq!(peer(more), Value::Null);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod follow;
 mod json;
 mod labels;
 pub mod merge;
+mod namespaces;
 mod place;
 mod planner;
 mod pods;
