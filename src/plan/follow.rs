@@ -3,12 +3,13 @@
 //! They follow the labels, so that a version's replicas keep away from one another and not from the base's. One
 //! that would still mean the base's pods, by labels that both have, is narrowed to the version's by
 //! `kyaninus.com/dpv`. (The base's own required anti-affinity by such a label keeps the version's pods off its
-//! nodes all the same: Kubernetes reads it from both sides.) A selector that means other pods (a cache to be near
-//! to) stays as it is.
+//! nodes all the same: Kubernetes reads it from both sides.) A selector that means other pods (a cache to be
+//! near to, or another namespace's) stays as it is.
 
 use serde_json::{Map, Value};
 
-use super::json::{list_mut, map_at, text};
+use super::json::{list, list_mut, map_at, text};
+use super::namespaces::{Meant, meant};
 use crate::api::names;
 use crate::inventory::selector::{Labels, Selector};
 
@@ -43,11 +44,20 @@ pub(super) fn follow(spec: &mut Value, namespace: &str, stages: &Stages<'_>) {
 }
 
 fn follow_term(term: &mut Value, namespace: &str, stages: &Stages<'_>) {
-    let namespaces = term.get("namespaces").and_then(Value::as_array);
-    let elsewhere =
-        namespaces.is_some_and(|names| !names.is_empty() && !names.iter().any(|name| name == namespace));
-    if !elsewhere && let Some(selector) = term.get_mut("labelSelector") {
+    if may_mean(term, namespace)
+        && let Some(selector) = term.get_mut("labelSelector")
+    {
         follow_selector(selector, stages);
+    }
+}
+
+/// Whether a term may mean pods of its own namespace: one that it lists, or that it selects; where it does
+/// neither, it means no other.
+fn may_mean(term: &Value, namespace: &str) -> bool {
+    let mut listed = list(term, "/namespaces").peekable();
+    match term.get("namespaceSelector") {
+        None => listed.peek().is_none() || listed.any(|name| name == namespace),
+        Some(selector) => meant(selector, namespace) != Meant::No || listed.any(|name| name == namespace),
     }
 }
 
@@ -170,5 +180,31 @@ mod tests {
                 "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term("shop-v2"), away]},
             })
         );
+    }
+
+    #[test]
+    fn a_term_follows_where_it_may_mean_this_namespace() {
+        let named = |name: &str| json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
+        for (more, follows) in [
+            (json!({}), true),
+            (json!({"namespaces": []}), true),
+            (json!({"namespaces": ["n"]}), true),
+            (json!({"namespaces": ["other"]}), false),
+            (json!({"namespaceSelector": {}}), true),
+            (json!({"namespaceSelector": named("n")}), true),
+            (json!({"namespaceSelector": named("prod")}), false),
+            (json!({"namespaceSelector": {"matchLabels": {"team": "a"}}}), true),
+            (json!({"namespaceSelector": named("prod"), "namespaces": ["n"]}), true),
+            (json!({"namespaceSelector": named("prod"), "namespaces": ["other"]}), false),
+            (json!({"namespaceSelector": named("n"), "namespaces": ["other"]}), true),
+        ] {
+            let mut term = json!({"labelSelector": {"matchLabels": {"app": "shop"}}, "topologyKey": "h"});
+            term.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let base = labels(&[("app", "shop")]);
+            let chosen = labels(&[("app", "shop-v2")]);
+            follow_term(&mut term, "n", &Stages { base: &base, asked: &base, chosen: &chosen });
+            let wanted = if follows { "shop-v2" } else { "shop" };
+            assert_eq!(text(&term, "/labelSelector/matchLabels/app"), Some(wanted), "{more}");
+        }
     }
 }
