@@ -141,6 +141,44 @@ fn what_confines_comes_first_and_catches_nobody_itself() {
 }
 
 #[test]
+fn what_confined_the_base_and_does_no_more_is_wanted_no_more() {
+    let mut inventory = inventory(confined().into_iter().chain([dpv("shop-v2", json!({}))]));
+    let settings = Settings::default();
+    let mut planner = Planner::default();
+    planner.update(&inventory, &settings, &Changes::default());
+    apply(&mut inventory, planner.whole().objects.iter().map(|desired| desired.object.value()));
+    let elsewhere = json!({"matchLabels": {"app": "other"}});
+    for (edit, gone) in [
+        (Edit::Remove(Kind::NetworkPolicy, Key::new("n", "shop")), "NetworkPolicy n/shop-v2"),
+        (Edit::Remove(Kind::NetworkPolicy, Key::new("n", "cache")), "NetworkPolicy n/cache-v2.peers"),
+        (
+            Edit::Apply(Box::new(
+                Object::read(object(
+                    "policy/v1",
+                    "PodDisruptionBudget",
+                    "shop",
+                    json!({"selector": elsewhere}),
+                ))
+                .unwrap()
+                .unwrap(),
+            )),
+            "PodDisruptionBudget n/shop-v2",
+        ),
+    ] {
+        assert!(names(&planner.whole()).iter().any(|name| name == gone), "{gone}");
+        let changes = inventory.update([edit]);
+        assert_eq!(
+            planner.update(&inventory, &settings, &changes),
+            BTreeSet::from([Key::new("n", "shop-v2")])
+        );
+        assert!(!names(&planner.whole()).iter().any(|name| name == gone), "{gone}");
+        assert_eq!(planner.whole(), plan(&inventory, &settings));
+        assert!(planner.whole().kept.is_empty());
+    }
+    assert_eq!(names(&planner.whole()), ["Service n/shop-v2", "Deployment n/shop-v2"]);
+}
+
+#[test]
 fn a_strangers_policy_is_left_alone_too() {
     for (api_version, kind, name) in [
         ("networking.k8s.io/v1", "NetworkPolicy", "shop-v2"),
