@@ -11,6 +11,7 @@
 //! | [`routes`] | inventory to routing table; which version a request gets | nothing: pure |
 //! | [`wire`] | bytes to HTTP heads and back, the guard | nothing: pure |
 //! | [`meter`] | counters and their scrape | memory |
+//! | [`listen`] | sockets that listen | the network |
 //! | [`edge`] | the reverse proxy | the network |
 //! | [`cluster`] | watches to inventory; clones, statuses and Leases written | the API server |
 //! | [`local`] | files to inventory, processes as pods | files, processes |
@@ -18,8 +19,8 @@
 //! | [`admin`] | health, metrics, table, explain | the network |
 //! | [`cli`] | arguments, and one file a command | everything; wires the rooms together |
 //!
-//! Arrows run one way: `api` ← `inventory` ← `plan`, `standing`, `routes`; `wire`, `meter` and
-//! `echo` stand alone; all of these ← `edge`, `admin`, `cluster`, `local` ← `cli`. Siblings never import one
+//! Arrows run one way: `api` ← `inventory` ← `plan`, `standing`, `routes`; `wire`, `meter`
+//! and `listen` ← `echo` stand alone; all of these ← `edge`, `admin`, `cluster`, `local` ← `cli`. Siblings never import one
 //! another, and no Kubernetes type reaches `edge`.
 #![deny(unsafe_code)]
 
@@ -30,6 +31,7 @@ pub mod cluster;
 pub mod echo;
 pub mod edge;
 pub mod inventory;
+pub mod listen;
 pub mod local;
 pub mod meter;
 pub mod plan;

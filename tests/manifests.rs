@@ -24,6 +24,15 @@ fn seconds(container: &Value, flag: &str) -> u64 {
 }
 
 #[test]
+fn pods_listen_on_every_address_of_either_family() {
+    let controller = container(include_str!("../manifests/workloads/controller.yaml"));
+    for (container, flag) in [(&controller, "admin"), (&edge(), "admin"), (&edge(), "listen")] {
+        let address = argument(container, flag);
+        assert!(address.starts_with(':'), "--{flag}={address}: not on a cluster of the other family");
+    }
+}
+
+#[test]
 fn a_leaving_edge_passes_its_probe_until_its_drain_delay_ends() {
     let edge = edge();
     let number = |field: &str| edge["readinessProbe"][field].as_u64().unwrap();

@@ -44,11 +44,9 @@ impl Bound {
     pub fn build(listen: &[SocketAddr], sources: Sources) -> io::Result<Self> {
         let mut listeners = Vec::with_capacity(listen.len());
         for address in listen {
-            let listener = TcpListener::bind(address).map_err(|error| {
+            listeners.push(crate::listen::at(*address, |_| {}).map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {address} for admin: {error}"))
-            })?;
-            listener.set_nonblocking(true)?;
-            listeners.push(listener);
+            })?);
         }
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;

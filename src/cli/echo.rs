@@ -1,7 +1,7 @@
 //! `synkronic echo`: a small upstream for trials.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use crate::echo::{Bound, Voice};
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
-    /// Address to listen on; port 0 takes a free one. Default: 0.0.0.0 with the port that `PORT` names,
-    /// else 127.0.0.1:8080
+    /// Address to listen on; port 0 takes a free one. Default: every address, with the port that `PORT`
+    /// names, else 127.0.0.1:8080
     #[arg(long, value_name = "ADDR", env = "SYNKRONIC_ECHO_LISTEN", value_parser = super::flags::address)]
     listen: Option<SocketAddr>,
     /// The port of the default address
@@ -49,7 +49,7 @@ impl Arguments {
     fn address(&self) -> SocketAddr {
         match (self.listen, self.port) {
             (Some(listen), _) => listen,
-            (None, Some(port)) => SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port),
+            (None, Some(port)) => SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port),
             (None, None) => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
         }
     }

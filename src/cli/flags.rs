@@ -3,7 +3,7 @@
 //! Every flag has an environment form `SYNKRONIC_…`. Durations are written as `500ms` or `1m30s`, sizes as
 //! `32KiB`. It starts nothing.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
@@ -183,7 +183,7 @@ impl LimitFlags {
 }
 
 /// An address to listen on: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for every address of this
-/// machine. A bare port is refused, since half of all programs mean the one by it and half the other.
+/// machine, of either family: a pod does not know of which its cluster is. A bare port is refused, since half of all programs mean the one by it and half the other.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     if let Ok(address) = text.parse() {
@@ -194,7 +194,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
     if let Some(port) = text.strip_prefix(':').and_then(port) {
-        return Ok((Ipv4Addr::UNSPECIFIED, port).into());
+        return Ok((Ipv6Addr::UNSPECIFIED, port).into());
     }
     Err(match port(text) {
         Some(port) => {
@@ -301,7 +301,8 @@ mod tests {
             ("127.0.0.1:80", "127.0.0.1:80"),
             ("[::]:0", "[::]:0"),
             ("localhost:8080", "127.0.0.1:8080"),
-            (":8080", "0.0.0.0:8080"),
+            (":8080", "[::]:8080"),
+            ("0.0.0.0:8080", "0.0.0.0:8080"),
         ] {
             assert_eq!(address(typed), Ok(meant.parse().unwrap()), "{typed}");
         }

@@ -1,7 +1,7 @@
 //! `synkronic run`: in a cluster, as controller, as edge, or as both.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let table: Arc<ArcSwap<Table>> = Arc::default();
     let meter = Arc::new(Meter::new()?);
     let readiness = Readiness::new();
-    let config = arguments.edge.config(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080)));
+    let config = arguments.edge.config(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8080)));
     let mut cluster = client::connect(arguments.kubeconfig.as_deref()).await.map_err(anyhow::Error::msg)?;
     if let Some(namespace) = &arguments.pod_namespace {
         cluster.namespace.clone_from(namespace);

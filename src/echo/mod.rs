@@ -50,7 +50,7 @@ impl Bound {
     /// # Errors
     /// Where the address cannot be bound.
     pub async fn bind(address: SocketAddr, voice: Voice) -> std::io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, voice })
+        Ok(Self { listener: TcpListener::from_std(crate::listen::at(address, |_| {})?)?, voice })
     }
 
     /// The address in force.
@@ -90,6 +90,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
     // An echo that waits for more bytes to send would measure Nagle's algorithm, not the proxy.
     let _ = stream.set_nodelay(true);
     let stop = server.stop.clone();
+    // Of a socket for every address, an IPv4 peer's is a mapped one.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let service = service_fn(move |request| answer::answer(server.clone(), peer, request));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).half_close(true);

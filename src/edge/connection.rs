@@ -157,7 +157,7 @@ fn broken(guest: &Guest, stream: TcpStream, error: &hyper::Error) -> End {
             (false, _) => (400, "head"),
         };
         guest.worker.no_request(&guest.watch, code, label);
-        tracing::debug!(peer = %guest.watch.peer, code, %error, "refused a request that is no HTTP");
+        tracing::debug!(peer = &*guest.watch.peer_text, code, %error, "refused a request that is no HTTP");
         return End::Done(stream);
     }
     // The client is gone, or we broke a response off: a clean end would make a part look like the whole.

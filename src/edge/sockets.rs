@@ -9,25 +9,14 @@
 use std::io;
 use std::net::SocketAddr;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::limits::Limits;
 
-/// Connections that the kernel holds for us; it takes the smaller of this and its own limit.
-const BACKLOG: i32 = 4096;
-
 /// Binds a listener; port 0 lets the kernel choose. What it accepts inherits its options.
 pub(crate) fn listen(address: SocketAddr, limits: &Limits) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for the last connections' TIME_WAIT. Not SO_REUSEPORT: two processes would
-    // share the port unnoticed.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    bound(&SockRef::from(&socket), limits);
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    crate::listen::at(address, |socket| bound(&SockRef::from(socket), limits))
 }
 
 /// Sets up what was accepted.

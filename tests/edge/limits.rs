@@ -1,7 +1,7 @@
 //! Shares: of one source, of one version that hangs, of what the kernel holds; and file descriptors at their end.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,16 +15,6 @@ fn with(limits: Limits, upstream: &Upstream) -> Rig {
     Rig::with(Config { workers: 1, limits, ..Config::default() }, &[upstream.address])
 }
 
-/// A client with an address of its own among those of loopback.
-fn client_from(source: Ipv4Addr, to: SocketAddr) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(HANGS)).unwrap();
-    Client { stream, unread: Vec::new() }
-}
-
 #[test]
 fn a_source_has_its_share_of_connections_and_trusted_proxies_are_exempt() {
     let upstream = Upstream::echo();
@@ -34,20 +24,20 @@ fn a_source_has_its_share_of_connections_and_trusted_proxies_are_exempt() {
     let config = Config { workers: 2, limits, trusted, ..Config::default() };
     let rig = Rig::with(config, &[upstream.address]);
     let greedy = Ipv4Addr::new(127, 0, 0, 2);
-    let mut held: Vec<_> = (0..3).map(|_| client_from(greedy, rig.address())).collect();
+    let mut held: Vec<_> = (0..3).map(|_| Client::from(greedy, rig.address())).collect();
     for client in &mut held {
         client.send(get("/"));
         assert_eq!(client.response().status, 200);
     }
     for _ in 0..10 {
-        assert!(client_from(greedy, rig.address()).is_ended());
+        assert!(Client::from(greedy, rig.address()).is_ended());
     }
     assert_eq!(rig.metric(r#"synkronic_edge_connections_shed_total{limit="source"}"#), 10.0);
     assert_eq!(rig.metric(r#"synkronic_edge_connections_shed_total{limit="all"}"#), 0.0);
     // Others are as welcome as before, and a proxy brings as many as it has clients.
     let others: Vec<_> =
-        (3..9).map(|last| client_from(Ipv4Addr::new(127, 0, 0, last), rig.address())).collect();
-    let behind: Vec<_> = (0..10).map(|_| client_from(proxy, rig.address())).collect();
+        (3..9).map(|last| Client::from(Ipv4Addr::new(127, 0, 0, last), rig.address())).collect();
+    let behind: Vec<_> = (0..10).map(|_| Client::from(proxy, rig.address())).collect();
     for mut client in others.into_iter().chain(behind) {
         client.send(get("/"));
         assert_eq!(client.response().status, 200);
@@ -58,7 +48,7 @@ fn a_source_has_its_share_of_connections_and_trusted_proxies_are_exempt() {
         assert_eq!(client.response().status, 200);
     }
     rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
-    let mut client = client_from(greedy, rig.address());
+    let mut client = Client::from(greedy, rig.address());
     client.send(get("/"));
     assert_eq!(client.response().status, 200);
 }

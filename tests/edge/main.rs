@@ -11,6 +11,7 @@ mod rig;
 
 mod aside;
 mod bodies;
+mod families;
 mod faults;
 mod floods;
 mod life;

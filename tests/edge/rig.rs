@@ -1,7 +1,7 @@
 //! What the tests are made of: an edge, upstreams, clients.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -144,6 +144,16 @@ impl Client {
         stream.set_read_timeout(Some(HANGS)).unwrap();
         stream.set_write_timeout(Some(HANGS)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// With an address of its own among those of loopback.
+    pub fn from(source: Ipv4Addr, to: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+        socket.connect(&to.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(HANGS)).unwrap();
         Self { stream, unread: Vec::new() }
     }
 
