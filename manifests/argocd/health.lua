@@ -1,5 +1,6 @@
 -- Health of a DeploymentVersion or a Router, for Argo CD; both carry the same kinds of condition.
--- Progressing: not looked at yet, or waiting may help. Degraded: somebody has to change something.
+-- Progressing: not looked at yet, or waiting may help. Degraded: `Stalled`, somebody has to change something; Argo CD
+-- ends a sync as failed at the first such word, so that nothing that passes by itself may say it.
 local health = { status = "Progressing", message = "Synkronic has not looked at it yet" }
 
 local generation = obj.metadata.generation
@@ -31,7 +32,7 @@ if ready.status == "True" then
   health.status = "Healthy"
 elseif obj.spec ~= nil and obj.spec.suspend then
   health.status = "Suspended"
-elseif says("Stalled") or (obj.kind == "Router" and ready.status == "False" and ready.reason ~= "ActiveNotReady") then
+elseif says("Stalled") then
   health.status = "Degraded"
 end
 return health

@@ -268,7 +268,7 @@ pub struct RouterStatus {
     /// The generation of the object that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` (the summary), `Accepted`, `ResolvedRefs`, `Programmed`.
+    /// `Ready` (the summary), `Accepted`, `ResolvedRefs`, `Programmed`, `Reconciling`, `Stalled`.
     #[serde(default, deserialize_with = "or_null", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

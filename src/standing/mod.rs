@@ -9,6 +9,7 @@
 mod affected;
 mod conditions;
 mod pods;
+mod progress;
 mod router;
 mod unread;
 mod version;

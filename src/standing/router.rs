@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::{self, Verdict};
+use super::progress::progress;
 use crate::api::{Activation, HostClaim, OfferedId, RouterStatus, RouterVersion, VersionId};
 use crate::inventory::object::RouterFacts;
 use crate::inventory::report::{Programmed, Reports, RouteReport};
@@ -120,7 +121,8 @@ fn offered(inventory: &Inventory, router: &RouterFacts, now: Timestamp) -> Vec<O
 fn verdicts(router: &RouterFacts, reports: &Reports, active: &VersionId) -> Vec<(&'static str, Verdict)> {
     let Some(report) = reports.routers.get(&router.meta.key) else {
         let pending = || Verdict::unknown("Pending", "not compiled yet");
-        return ["Ready", "Accepted", "ResolvedRefs", "Programmed"].map(|type_| (type_, pending())).to_vec();
+        let all = ["Ready", "Accepted", "ResolvedRefs", "Programmed"].map(|type_| (type_, pending()));
+        return all.into_iter().chain(progress(&pending())).collect();
     };
     let refused = || report.findings.iter().filter(|finding| finding.is_rejection());
     let references: Vec<&Finding> = refused().filter(|it| REFERENCES.contains(&it.reason)).collect();
@@ -143,7 +145,15 @@ fn verdicts(router: &RouterFacts, reports: &Reports, active: &VersionId) -> Vec<
         None if !programmed.is_held() => programmed.clone(),
         None => active_summary(router, active, report),
     };
-    vec![("Ready", ready), ("Accepted", accepted), ("ResolvedRefs", resolved), ("Programmed", programmed)]
+    let progress = progress(&ready);
+    let mut verdicts = vec![
+        ("Ready", ready),
+        ("Accepted", accepted),
+        ("ResolvedRefs", resolved),
+        ("Programmed", programmed),
+    ];
+    verdicts.extend(progress);
+    verdicts
 }
 
 /// Whether requests are routed so. No word says how many edges there are: each that comes or goes would

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inventory::report::{CloneReport, Pending, RouteReport, Unread};
+use crate::inventory::report::{CloneReport, Pending, Programmed, RouteReport, Unread};
 use crate::inventory::{Edit, Finding, Kind, Object, names};
 
 pub(super) fn at(text: &str) -> Timestamp {
@@ -445,5 +445,39 @@ fn why_a_version_has_no_address() {
         let (found, message) = why(version.clone(), router.clone());
         assert_eq!(found, reason, "{version} {router}: {message}");
         assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn a_router_that_is_on_its_way_reconciles_and_one_that_is_refused_is_stalled() {
+    let mut inventory = shop(json!({}), up());
+    apply(&mut inventory, [router("base")]);
+    let key = Key::new("n", "r");
+    let refusal = Finding::rejected(
+        inventory.routers.get(&key).unwrap().reference(),
+        "HostTaken",
+        "spec.hosts[0]",
+        "it is another's",
+    );
+    let edges = |running, behind: &[&Key]| {
+        Some(Programmed { running, behind: behind.iter().map(|key| (*key).clone()).collect() })
+    };
+    let served = |findings| Some(RouteReport { served: true, findings });
+    for (report, programmed, reason, type_) in [
+        (None, edges(true, &[]), "Pending", Some("Reconciling")),
+        (served(Vec::new()), edges(true, &[&key]), "OnItsWay", Some("Reconciling")),
+        (served(Vec::new()), edges(false, &[]), "NoEdge", Some("Reconciling")),
+        (served(vec![refusal]), edges(true, &[&key]), "HostTaken", Some("Stalled")),
+        (served(Vec::new()), edges(true, &[]), "Ready", None),
+    ] {
+        let routers = report.map(|report| (key.clone(), report)).into_iter().collect();
+        let reports = Reports { routers, programmed, ..planned() };
+        let status = &decide(&inventory, &reports, &Settings::default(), at(NOON)).routers[&key];
+        assert_eq!(status.conditions[0].reason, reason);
+        let progress =
+            status.conditions.iter().filter(|it| ["Reconciling", "Stalled"].contains(&it.type_.as_str()));
+        let said: Vec<_> =
+            progress.map(|it| (it.type_.as_str(), it.status.as_str(), it.reason.as_str())).collect();
+        assert_eq!(said, Vec::from_iter(type_.map(|type_| (type_, "True", reason))));
     }
 }

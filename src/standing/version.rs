@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::conditions::{self, Verdict};
+use super::progress::progress;
 use super::{pods, unread};
 use crate::api::{BaseReference, DeploymentVersionStatus, names};
 use crate::inventory::object::{DeploymentFacts, DeploymentState, VersionFacts};
@@ -269,17 +270,4 @@ fn summary(base: &Verdict, cloned: &Verdict, available: &Verdict, pending: Optio
         return pending;
     }
     Verdict::holds("Ready", available.message.clone())
-}
-
-/// kstatus: `Reconciling` while waiting may help, `Stalled` where only an edit does; neither where it is
-/// ready or suspended on purpose.
-fn progress(summary: &Verdict) -> Option<(&'static str, Verdict)> {
-    match summary.reason.as_str() {
-        "Ready" | "Suspended" | "ScaledToZero" => None,
-        "Pending" | "Creating" | "NotCreated" | "RollingOut" | "Restarting" | "Suspending"
-        | "Unschedulable" | "BaseMissing" | "Applying" | "WaitingForTurn" | "WriteFailed" => {
-            Some(("Reconciling", Verdict::holds(&summary.reason, summary.message.clone())))
-        }
-        _ => Some(("Stalled", Verdict::holds(&summary.reason, summary.message.clone()))),
-    }
 }
