@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod apart;
+mod confined;
 mod failing;
 mod fate;
 mod faults;
