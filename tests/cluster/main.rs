@@ -26,6 +26,7 @@ mod outage;
 mod plane;
 mod program;
 mod samples;
+mod scaled;
 mod scene;
 mod stranger;
 
