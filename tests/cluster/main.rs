@@ -22,6 +22,7 @@ mod listening;
 mod load;
 mod many;
 mod merge;
+mod newest;
 mod outage;
 mod plane;
 mod program;

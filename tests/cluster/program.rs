@@ -78,6 +78,12 @@ impl Program {
         get(self.edge, host, path).await
     }
 
+    /// A page through its edge, as a browser asks for it: a pod's says its image.
+    pub async fn page(&self, host: &str) -> Result<Answer, String> {
+        let mut caller = Caller { accept: "text/html", ..Caller::new(self.edge, host) };
+        caller.get("/").await
+    }
+
     /// Until a host is answered by a version.
     pub async fn serves(&self, host: &str, version: &str) {
         let mut last = String::new();
@@ -137,12 +143,13 @@ pub struct Answer {
 pub struct Caller {
     to: SocketAddr,
     host: String,
+    accept: &'static str,
     sender: Option<SendRequest<Empty<Bytes>>>,
 }
 
 impl Caller {
     pub fn new(to: SocketAddr, host: &str) -> Self {
-        Self { to, host: host.to_owned(), sender: None }
+        Self { to, host: host.to_owned(), accept: "application/json", sender: None }
     }
 
     /// One request; a connection that broke is the request's failure, and the next one makes another.
@@ -170,7 +177,7 @@ impl Caller {
         sender.ready().await.map_err(|error| text("ready", &error))?;
         let request = http::Request::get(path)
             .header("host", &self.host)
-            .header("accept", "application/json")
+            .header("accept", self.accept)
             .body(Empty::new())
             .map_err(|error| text("request", &error))?;
         let response = sender.send_request(request).await.map_err(|error| text("request", &error))?;
