@@ -26,6 +26,7 @@ mod newest;
 mod outage;
 mod plane;
 mod program;
+mod rights;
 mod samples;
 mod scaled;
 mod scene;

@@ -77,7 +77,7 @@ impl Plane {
         Self { folder }
     }
 
-    /// The kubeconfig of one of its users: `admin`, `synkronic` or `hands`.
+    /// The kubeconfig of one of its users: `admin`, `synkronic`, `limited` or `hands`.
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
         let name = if user == "admin" { "kubeconfig".to_owned() } else { format!("{user}.kubeconfig") };
         self.folder.join(name)

@@ -31,8 +31,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it as the user `synkronic`, and waits until it is ready.
+    /// Starts it as the user `synkronic`, who may do everything, and waits until it is ready.
     pub async fn start(plane: &Plane, arguments: &[&str]) -> Self {
+        Self::start_as(plane, "synkronic", arguments).await
+    }
+
+    /// Starts it as a user of the plane, and waits until it is ready.
+    pub async fn start_as(plane: &Plane, user: &str, arguments: &[&str]) -> Self {
         let log = plane.folder().join(format!("synkronic-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
         // Another build of it can be tried, as the one that is shipped.
         let binary =
@@ -40,7 +45,7 @@ impl Program {
         let mut process = Command::new(binary)
             .arg("run")
             .arg("--kubeconfig")
-            .arg(plane.kubeconfig("synkronic"))
+            .arg(plane.kubeconfig(user))
             .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())
