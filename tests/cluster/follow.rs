@@ -30,6 +30,9 @@ async fn a_version_follows_its_base_and_nobody_else() {
     a_version_in_use_stays(&scene, &program).await;
     scene.version("version-1", "shop:2").await;
     scene.becomes(CLONE, "Ready", "True", None).await;
+    a_deletion_in_the_foreground_waits_for_nobody(&scene, &program).await;
+    scene.version("version-1", "shop:2").await;
+    scene.becomes(CLONE, "Ready", "True", None).await;
     a_suspended_version_runs_no_pods(&scene, &program).await;
     a_base_that_is_gone_is_missed(&scene, &program).await;
     apart.was();
@@ -89,16 +92,24 @@ async fn the_base_is_followed(scene: &Scene) {
     scene.becomes(CLONE, "Ready", "True", None).await;
 }
 
-/// Deleted while it is active, it serves until those who asked for it have another.
-async fn a_version_in_use_stays(scene: &Scene, program: &Program) {
-    let active = json!({"spec": {"active": "version-1"}});
+async fn make_active(scene: &Scene, version: Option<&str>) {
+    let active = json!({"spec": {"active": version}});
     scene.api::<Router>().patch("shop", &PatchParams::default(), &Patch::Merge(active)).await.unwrap();
-    program.serves("shop.test", "version-1").await;
+}
+
+async fn bears_the_finalizer(scene: &Scene) {
     until(30, "an active version bears no finalizer", async || {
         let object = scene.api::<DeploymentVersion>().get(CLONE).await.unwrap();
         object.finalizers().iter().any(|finalizer| finalizer == "kyaninus.com/in-use")
     })
     .await;
+}
+
+/// Deleted while it is active, it serves until those who asked for it have another.
+async fn a_version_in_use_stays(scene: &Scene, program: &Program) {
+    make_active(scene, Some("version-1")).await;
+    program.serves("shop.test", "version-1").await;
+    bears_the_finalizer(scene).await;
     let load = Load::start(program.edge, &[("shop.test".to_owned(), ANY.to_owned())]);
     scene.api::<DeploymentVersion>().delete(CLONE, &DeleteParams::default()).await.unwrap();
     program.serves("shop.test", "base").await;
@@ -109,8 +120,23 @@ async fn a_version_in_use_stays(scene: &Scene, program: &Program) {
     .await;
     let report = load.finish().await;
     assert!(report.asked > 0 && report.failed.is_empty(), "{report:?}");
-    let active = json!({"spec": {"active": null}});
-    scene.api::<Router>().patch("shop", &PatchParams::default(), &Patch::Merge(active)).await.unwrap();
+    make_active(scene, None).await;
+}
+
+/// What the README warns of: Kubernetes deletes the clone before the version, whatever its finalizer says. What is
+/// asked for goes to the base all the same, and nothing hangs.
+async fn a_deletion_in_the_foreground_waits_for_nobody(scene: &Scene, program: &Program) {
+    make_active(scene, Some("version-1")).await;
+    program.serves("shop.test", "version-1").await;
+    bears_the_finalizer(scene).await;
+    scene.api::<DeploymentVersion>().delete(CLONE, &DeleteParams::foreground()).await.unwrap();
+    program.serves("shop.test", "base").await;
+    until(90, "a version that is deleted in the foreground does not go", async || {
+        let object = scene.api::<DeploymentVersion>().get_opt(CLONE).await.unwrap();
+        object.is_none() && clone(scene).await.is_null()
+    })
+    .await;
+    make_active(scene, None).await;
 }
 
 async fn a_suspended_version_runs_no_pods(scene: &Scene, program: &Program) {
