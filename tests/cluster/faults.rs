@@ -1,11 +1,13 @@
 //! Faults at every call: the library's controller runs in this process against the real API server, through a
-//! client that spoils calls by a seed. Whatever goes wrong, the end is the one of the run in which nothing does.
+//! client that spoils calls by a seed: writes, those of the Lease, lists and watches. Whatever goes wrong, the end is
+//! the one of the run in which nothing does.
 //!
 //! Each schedule has a namespace of its own; several run at once. `SYNKRONIC_FAULTS` says how many (200), from
 //! `SYNKRONIC_SEED` on.
 
 mod deeds;
 mod picture;
+mod script;
 mod spoiled;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ use synkronic::meter::Meter;
 use crate::number;
 use crate::plane::Plane;
 use deeds::{Hand, deeds};
-use spoiled::Script;
+use script::Script;
 
 /// Schedules that run at once.
 const AT_ONCE: u64 = 8;
@@ -185,7 +187,7 @@ async fn schedule(
     let settled = good.elapsed();
     let picture = rest(&hand, script, end + PATIENCE, namespace).await;
     assert_eq!(hand.strangers().await, strangers, "{namespace}: a stranger was touched");
-    let writes = script.writes();
+    let writes = script.written();
     hand.leave(seed.is_some_and(|seed| seed % 16 == 3)).await;
     if let Some(seed) = seed {
         println!(
@@ -199,9 +201,9 @@ async fn schedule(
 /// Waits until nothing is written any more and nothing changes.
 async fn rest(hand: &Hand, script: &Script, end: Instant, namespace: &str) -> Picture {
     loop {
-        let before = (hand.picture().await, script.writes());
+        let before = (hand.picture().await, script.written());
         tokio::time::sleep(QUIET).await;
-        let after = (hand.picture().await, script.writes());
+        let after = (hand.picture().await, script.written());
         if before == after {
             return after.0;
         }

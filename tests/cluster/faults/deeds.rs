@@ -21,6 +21,8 @@ pub fn collection(plural: &str) -> &'static str {
         "services" | "events" | "namespaces" => "/api/v1",
         "deploymentversions" | "routers" => "/apis/kyaninus.com/v1",
         "leases" => "/apis/coordination.k8s.io/v1",
+        "networkpolicies" => "/apis/networking.k8s.io/v1",
+        "poddisruptionbudgets" => "/apis/policy/v1",
         other => panic!("{other}"),
     }
 }
@@ -36,6 +38,19 @@ fn deployment(name: &str, image: &str) -> Value {
 fn service(name: &str, app: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
         "spec": {"selector": {"app": app}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]}})
+}
+
+/// Lets the shop's pods in, to pods of an app.
+fn policy(name: &str, app: &str, port: u16) -> Value {
+    json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name},
+        "spec": {"podSelector": {"matchLabels": {"app": app}}, "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "shop"}}}],
+                "ports": [{"protocol": "TCP", "port": port}]}]}})
+}
+
+fn budget(name: &str, app: &str, kept: u32) -> Value {
+    json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name},
+        "spec": {"minAvailable": kept, "selector": {"matchLabels": {"app": app}}}})
 }
 
 /// No pod runs: what is tested is what is written.
@@ -68,14 +83,22 @@ pub fn deeds() -> Vec<Deed> {
         Apply("deployments", deployment("shop", "shop:2")),
         Patch("deployments", "shop-v3", image("evil:1")),
         Delete("services", "shop-v1"),
+        Apply("networkpolicies", policy("shop", "shop", 8081)),
+        Patch("networkpolicies", "shop-v3", json!({"spec": {"policyTypes": ["Ingress", "Egress"]}})),
+        Delete("networkpolicies", "db"),
+        Delete("poddisruptionbudgets", "shop-v1"),
         Apply("services", service("metrics", "shop")),
         Apply("routers", router("v1")),
         Delete("deploymentversions", "shop-v2"),
+        Delete("poddisruptionbudgets", "shop"),
         Patch("deploymentversions", "shop-v3", json!({"spec": {"version": "blue"}})),
+        Apply("networkpolicies", policy("db", "db", 5433)),
         Delete("services", "metrics"),
         Delete("deployments", "shop"),
         Apply("deployments", deployment("shop", "shop:3")),
         Patch("services", "shop-v1", json!({"spec": {"selector": {"more": "x"}}})),
+        Apply("poddisruptionbudgets", budget("shop", "shop", 2)),
+        Delete("networkpolicies", "db-blue.peers"),
         Delete("deployments", "shop-v3"),
     ]
 }
@@ -127,19 +150,29 @@ impl Hand {
             ("services", service("shop", "shop")),
             ("deployments", deployment("shop-taken", "strange:1")),
             ("services", service("shop-taken", "strange")),
+            ("networkpolicies", policy("shop", "shop", 8080)),
+            ("networkpolicies", policy("db", "db", 5432)),
+            ("networkpolicies", policy("shop-taken", "strange", 80)),
+            ("poddisruptionbudgets", budget("shop", "shop", 1)),
+            ("poddisruptionbudgets", budget("shop-taken", "strange", 1)),
         ] {
             self.does(&Deed::Apply(plural, object)).await;
         }
-        // What the Deployment's own controller writes is written by then.
+        // What their own controllers write is written by then.
         for _ in 0..300 {
-            let path = self.path("deployments", "shop-taken");
-            let found = self.ask(Method::GET, &path, "application/json", &Value::Null).await.unwrap();
-            if found["status"]["conditions"].as_array().is_some_and(|all| all.len() == 2) {
+            let mut looked_at = true;
+            for (plural, conditions) in [("deployments", 2), ("poddisruptionbudgets", 1)] {
+                let path = self.path(plural, "shop-taken");
+                let found = self.ask(Method::GET, &path, "application/json", &Value::Null).await.unwrap();
+                looked_at &=
+                    found["status"]["conditions"].as_array().is_some_and(|all| all.len() == conditions);
+            }
+            if looked_at {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        panic!("{}: the stranger's own controller has not looked at it", self.namespace);
+        panic!("{}: the strangers' own controllers have not looked at them", self.namespace);
     }
 
     pub async fn does(&self, deed: &Deed) {
@@ -178,7 +211,7 @@ impl Hand {
     /// The strangers, to the byte.
     pub async fn strangers(&self) -> Vec<Value> {
         let mut all = Vec::new();
-        for plural in ["deployments", "services"] {
+        for plural in ["deployments", "services", "networkpolicies", "poddisruptionbudgets"] {
             let path = self.path(plural, "shop-taken");
             all.push(self.ask(Method::GET, &path, "application/json", &Value::Null).await.unwrap());
         }

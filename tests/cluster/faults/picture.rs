@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::Picture;
 use super::deeds::{Hand, collection};
 
-const KINDS: [&str; 4] = ["deployments", "services", "deploymentversions", "routers"];
+const KINDS: [&str; 6] =
+    ["deployments", "services", "networkpolicies", "poddisruptionbudgets", "deploymentversions", "routers"];
 
 impl Hand {
     /// Everything that people, or the controller, made.
@@ -53,7 +54,7 @@ fn simplified(plural: &str, mut object: Value) -> Value {
         without(annotations, &["kyaninus.com/applied", "deployment.kubernetes.io/revision"]);
     }
     match plural {
-        "deployments" => object["status"] = json!(null),
+        "deployments" | "networkpolicies" | "poddisruptionbudgets" => object["status"] = json!(null),
         "services" => without(&mut object["spec"], &["clusterIP", "clusterIPs"]),
         _ => {
             let status = &mut object["status"];
