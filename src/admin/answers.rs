@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use http::{Method, StatusCode};
 
-use super::Sources;
+use super::{Sources, explain};
 use crate::routes::explain::Described;
 
 /// An answer: status, content type, body.
@@ -49,7 +49,7 @@ pub(super) fn answer(sources: &Sources, method: &Method, path: &str, query: Opti
         "/metrics" => Answer::new(StatusCode::OK, METRICS, sources.meter.scrape()),
         "/table" => json(&sources.table.load().describe()),
         "/explain" => match Described::from_query(query.unwrap_or_default()) {
-            Ok(described) => json(&sources.table.load().explain(&described.facts())),
+            Ok(described) => json(&explain(&sources.table.load(), &described)),
             Err(error) => Answer::new(StatusCode::BAD_REQUEST, TEXT, format!("{error}\n")),
         },
         _ => Answer::new(StatusCode::NOT_FOUND, TEXT, list()),

@@ -6,6 +6,7 @@
 //! secrets to keep, but names of hosts, versions and addresses.
 
 mod answers;
+mod explain;
 mod readiness;
 mod server;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use explain::explain;
 pub use readiness::{Missing, Readiness};
 pub use server::Bound;
 

@@ -9,7 +9,6 @@ mod print;
 mod tests;
 mod verdict;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -52,11 +51,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Output::Text => print::text(&verdicts, arguments.quiet),
         Output::Json => print::json(&verdicts, arguments.quiet)?,
     };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        // `check … | head` has what it wants.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
+    super::print::print(&text)?;
     if arguments.output == Output::Text {
         eprintln!("{}", print::summary(&verdicts));
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::Value;
 
+use super::print::print;
 use crate::api::definitions;
 
 /// Arguments of `synkronic crds`: the definitions themselves follow from the types alone.
@@ -26,7 +27,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 let path = folder.join(name);
                 std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
             }
-            None => print!("---\n{text}"),
+            None => print(&format!("---\n{text}"))?,
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -8,12 +8,12 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::print::print;
 use crate::local::manifests;
 use crate::routes::Described;
 use crate::routes::explain::Explanation;
@@ -65,13 +65,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 .context("the admin port answered with something else than an explanation")?
         }
         _ => {
-            let reading = manifests::read(&from);
-            for remark in &reading.errors {
-                eprintln!("{remark}");
-            }
-            let simulated = simulate::simulate(&reading);
-            for remark in &simulated.remarks {
-                eprintln!("{remark}");
+            let simulated = simulate::simulate(manifests::read(&from));
+            for (_, _, line) in &simulated.remarks {
+                eprintln!("{line}");
             }
             eprintln!(
                 "(from manifests alone: every version that is not suspended counts as ready, and no earlier \
@@ -89,9 +85,5 @@ fn write(explanation: &Explanation, output: Output) -> anyhow::Result<()> {
         Output::Text => explanation.to_string(),
         Output::Json => format!("{}\n", serde_json::to_string_pretty(explanation)?),
     };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        // `explain … | head` has what it wants.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(print(&text)?)
 }

@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use crate::edge::{AccessLog, Config, Limits};
@@ -97,6 +97,47 @@ struct LimitFlags {
     /// On leaving: how long requests in flight and WebSockets then have
     #[arg(long, value_name = "TIME", env = "SYNKRONIC_DRAIN_TIMEOUT", default_value = "30s", value_parser = time)]
     drain_timeout: Duration,
+}
+
+/// How the addresses of versions read, in statuses and in SYNKRONIC_URL.
+#[derive(Debug, Clone, Args)]
+pub struct AddressFlags {
+    /// Scheme of the versions' addresses
+    #[arg(long, value_enum, value_name = "SCHEME", env = "SYNKRONIC_SCHEME", default_value = "http")]
+    scheme: Scheme,
+    /// Port in the versions' addresses; by default the scheme's own
+    #[arg(long, value_name = "PORT", env = "SYNKRONIC_PORT")]
+    port: Option<u16>,
+}
+
+/// How addresses begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scheme {
+    /// http://
+    Http,
+    /// https://
+    Https,
+}
+
+impl AddressFlags {
+    /// The scheme, as it is written.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    /// The port, where it is not the scheme's own and so must be written.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        let own = match self.scheme {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        };
+        self.port.filter(|port| *port != own)
+    }
 }
 
 impl EdgeFlags {

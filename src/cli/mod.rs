@@ -11,10 +11,12 @@ mod crds;
 mod echo;
 mod explain;
 pub mod flags;
+mod intake;
 mod life;
 mod local;
 mod local_pod;
 mod logging;
+mod print;
 mod render;
 mod run;
 

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::flags::EdgeFlags;
+use super::flags::{AddressFlags, EdgeFlags};
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Missing, Readiness};
 use crate::cluster::client;
@@ -42,12 +42,8 @@ pub struct Arguments {
     /// Watch only this namespace; repeatable, all by default
     #[arg(long = "namespace", value_name = "NAME", env = "SYNKRONIC_NAMESPACE", value_delimiter = ',')]
     namespaces: Vec<String>,
-    /// Scheme of the addresses that statuses show
-    #[arg(long, value_enum, value_name = "SCHEME", env = "SYNKRONIC_SCHEME", default_value = "http")]
-    scheme: Scheme,
-    /// Port of the addresses that statuses show; by default the scheme's own
-    #[arg(long, value_name = "PORT", env = "SYNKRONIC_PORT")]
-    port: Option<u16>,
+    #[command(flatten)]
+    addresses: AddressFlags,
     /// Something that overlays may do although their base does not: service-account, host-path,
     /// host-namespace, capability, privileged or external-service; repeatable
     #[arg(long, value_name = "RIGHT", env = "SYNKRONIC_ALLOW_OVERLAY", value_delimiter = ',')]
@@ -101,28 +97,6 @@ enum Role {
     Edge,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    fn port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-}
-
 impl Arguments {
     fn roles(&self) -> Roles {
         let has = |role| self.role.is_empty() || self.role.contains(&role);
@@ -137,8 +111,8 @@ impl Arguments {
 
     fn settings(&self) -> Settings {
         Settings {
-            scheme: self.scheme.as_str(),
-            port: self.port.filter(|port| *port != self.scheme.port()),
+            scheme: self.addresses.scheme(),
+            port: self.addresses.port(),
             allow_loopback: false,
             refused: BTreeSet::new(),
             allowed_overlays: self.allow_overlay.iter().copied().collect(),

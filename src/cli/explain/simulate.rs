@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::admin;
 use crate::api::names;
-use crate::inventory::{Changes, Edit, Finding, Inventory, Key, Object, Settings};
+use crate::cli::intake::{Intake, Remarks, Statuses};
+use crate::inventory::{Changes, Edit, Inventory, Key, Object, Settings};
 use crate::local::defaults;
 use crate::local::manifests::Reading;
 use crate::plan::plan;
@@ -13,50 +15,36 @@ use crate::routes::{Compiled, Described, compile};
 /// What manifests come to.
 pub(super) struct Simulated {
     /// What could not be read, or is not served, in sentences.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
     compiled: Compiled,
 }
 
 /// Plays controller and kubelet over some manifests, without running anything.
-pub(super) fn simulate(reading: &Reading) -> Simulated {
+pub(super) fn simulate(reading: Reading) -> Simulated {
     let settings = Settings::default();
-    let mut inventory = Inventory::default();
-    let mut remarks = Vec::new();
-    for manifest in &reading.manifests {
-        let at = || format!("{}:{}", manifest.source, manifest.lines.line());
-        match Object::read(manifest.value.clone()) {
-            Ok(Some(object)) => drop(inventory.update([Edit::Apply(Box::new(object))])),
-            Ok(None) => {}
-            Err(error) => remarks.push(format!("{}: {error}", at())),
-        }
-    }
+    let mut intake = Intake::of(reading, Statuses::Dropped);
     // As `local` does it, so that both say the same of the same manifests.
-    let added = defaults::defaults(&inventory, |_, _| false);
-    put(&mut inventory, added);
-    let planned = plan(&inventory, &settings);
+    let added = defaults::defaults(&intake.inventory, |_, _| false);
+    put(&mut intake.inventory, added);
+    let planned = plan(&intake.inventory, &settings);
     let refused = planned.reports.values().flat_map(|report| &report.findings);
-    remarks.extend(refused.filter(|finding| finding.is_rejection()).map(sentence));
-    put(&mut inventory, planned.objects.iter().map(|desired| desired.object.value()).collect());
-    let slices = slices(&inventory);
-    put(&mut inventory, slices);
-    let compiled = compile(&inventory, &settings, None, &Changes::default());
-    let found = compiled.reports.values().flat_map(|report| &report.findings);
-    remarks.extend(found.map(sentence));
-    Simulated { remarks, compiled }
+    refused.filter(|finding| finding.is_rejection()).for_each(|finding| intake.say(finding));
+    put(&mut intake.inventory, planned.objects.iter().map(|desired| desired.object.value()).collect());
+    let slices = slices(&intake.inventory);
+    put(&mut intake.inventory, slices);
+    let compiled = compile(&intake.inventory, &settings, None, &Changes::default());
+    compiled.reports.values().flat_map(|report| &report.findings).for_each(|finding| intake.say(finding));
+    Simulated { remarks: intake.remarks, compiled }
 }
 
 impl Simulated {
     /// Which version a request gets, and why.
     pub(super) fn explain(&self, described: &Described) -> Explanation {
-        let mut explanation = self.compiled.table.explain(&described.facts());
+        let mut explanation = admin::explain(&self.compiled.table, described);
         // They are made up.
         explanation.outcome.endpoints.clear();
         explanation
     }
-}
-
-fn sentence(finding: &Finding) -> String {
-    format!("{}: {}: {}", finding.object, finding.field, finding.message)
 }
 
 fn put(inventory: &mut Inventory, objects: Vec<Value>) {

@@ -13,7 +13,7 @@ fn shop() -> PathBuf {
 
 fn explain(url: &str, headers: &[&str]) -> Explanation {
     let described = Described::parse("GET", url, headers, None).unwrap();
-    simulate(&manifests::read(&[shop()])).explain(&described)
+    simulate(manifests::read(&[shop()])).explain(&described)
 }
 
 #[test]
@@ -49,4 +49,35 @@ fn each_step_says_why() {
     }
     let json = serde_json::to_string(&explanation).unwrap();
     assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), explanation);
+}
+
+#[test]
+fn what_is_refused_is_not_served_and_what_was_is_not_known() {
+    let text = "
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop}, spec: {selector: {matchLabels: {app: shop}},
+  template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: web, image: 'shop:1'}]}}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: shop}, spec: {selector: {app: shop}, ports: [{port: 80}]}}
+---
+{apiVersion: kyaninus.com/v1, kind: DeploymentVersion, metadata: {name: shop-version-2}, spec: {}}
+---
+";
+    let router = |spec: &str| {
+        let kind = "{apiVersion: kyaninus.com/v1, kind: Router, metadata: {name: shop}";
+        let router = format!(
+            "{kind}, status: {{active: version-2}}, spec: {{base: shop, hosts: [shop.test]{spec}}}}}"
+        );
+        manifests::parse("shop.yaml", format!("{text}{router}").as_bytes())
+    };
+    let described = Described::parse("GET", "shop.test/", &[] as &[&str], None).unwrap();
+    let sound = simulate(router(""));
+    assert_eq!(sound.remarks, [].into());
+    assert_eq!(sound.explain(&described).outcome.version.as_deref(), Some("base"));
+    let typo = simulate(router(", pathh: '/{version}'"));
+    let lines: Vec<_> = typo.remarks.iter().map(|(_, _, line)| line.as_str()).collect();
+    assert!(
+        lines.iter().any(|line| line.contains("shop.yaml:9: Router default/shop: spec.pathh: ")),
+        "{lines:?}"
+    );
+    assert_eq!(typo.explain(&described).outcome.result, "no-host");
 }

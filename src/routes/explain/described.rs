@@ -3,21 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::api::Host;
-use crate::routes::table::Facts;
-
-/// A described request.
-#[derive(Debug, Clone, PartialEq)]
+/// A described request, as its head would reach the edge: a path for a target, and a `Host`.
+#[derive(Debug, Clone)]
 pub struct Described {
-    method: Method,
-    host: String,
-    path: String,
-    query: Option<String>,
-    headers: HeaderMap,
-    client: IpAddr,
+    /// The head.
+    pub parts: Parts,
+    /// The client's address.
+    pub client: IpAddr,
 }
 
 /// Why a text describes no request.
@@ -29,9 +25,6 @@ pub enum DescribedError {
     /// The URL.
     #[error("`{0}` is no URL with a host, as `http://shop.localhost:8080/cart` is one")]
     Url(String),
-    /// The host.
-    #[error("`{0}` is no host name, and the edge answers 400 to it")]
-    Host(String),
     /// A header.
     #[error("`{0}` is no header: write `name: value`")]
     Header(String),
@@ -73,24 +66,20 @@ impl Described {
             fields.append(name, value);
         }
         // As with curl: a Host header says more than the URL, which then only tells where to connect.
-        let host = fields.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(authority);
-        let host = comparable(host);
-        if !host.starts_with('[') && (host.starts_with('*') || Host::parse(&host).is_err()) {
-            return Err(DescribedError::Host(host));
+        if !fields.contains_key(HOST) {
+            let authority = uri.authority().map_or(authority, |it| without_userinfo(it.as_str()));
+            fields.insert(HOST, HeaderValue::from_str(authority).map_err(|_| refused())?);
         }
         let client = match client {
             Some(text) => text.parse().map_err(|_| DescribedError::Client(text.to_owned()))?,
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        Ok(Self {
-            method: Method::from_bytes(method.as_bytes())
-                .map_err(|_| DescribedError::Method(method.to_owned()))?,
-            host,
-            path: if uri.path().is_empty() { "/".to_owned() } else { uri.path().to_owned() },
-            query: uri.query().map(ToOwned::to_owned),
-            headers: fields,
-            client,
-        })
+        let mut request = Request::new(());
+        *request.method_mut() =
+            Method::from_bytes(method.as_bytes()).map_err(|_| DescribedError::Method(method.to_owned()))?;
+        *request.uri_mut() = target(&uri).ok_or_else(refused)?;
+        *request.headers_mut() = fields;
+        Ok(Self { parts: request.into_parts().0, client })
     }
 
     /// The same from a query: `method=GET&url=…&header=name:value&header=…&client=192.0.2.1`, each value
@@ -130,27 +119,23 @@ impl Described {
         query
     }
 
-    /// The request as the table asks for it.
-    #[must_use]
-    pub fn facts(&self) -> Facts<'_> {
-        Facts {
-            method: &self.method,
-            host: &self.host,
-            path: &self.path,
-            query: self.query.as_deref(),
-            headers: &self.headers,
-            client: self.client,
-        }
+    /// The request in one line.
+    pub(super) fn line(&self) -> String {
+        let host = self.parts.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
+        let host = host.unwrap_or_default();
+        format!("{} http://{host}{} from {}", self.parts.method, self.parts.uri, self.client)
     }
 }
 
-/// A host as routes compare it: lower-case, without port and trailing dot.
-fn comparable(host: &str) -> String {
-    let without_port = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') => name,
-        Some(_) | None => host,
-    };
-    without_port.strip_suffix('.').unwrap_or(without_port).to_ascii_lowercase()
+/// What a client makes a target of: path and query, which begin with a slash.
+fn target(uri: &Uri) -> Option<Uri> {
+    let text = uri.path_and_query().map_or("/", |it| it.as_str());
+    if text.starts_with('/') { text.parse().ok() } else { format!("/{text}").parse().ok() }
+}
+
+/// Clients make a field of it, or nothing; they do not send it in `Host`.
+fn without_userinfo(authority: &str) -> &str {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 #[cfg(test)]
@@ -162,24 +147,27 @@ mod tests {
         let headers = ["X-QA-Team: blue", "Cookie:a=b"];
         let query = Described::query("POST", "Shop.Example.com.:8080/a?b=c&d", &headers, Some("::1"));
         let described = Described::from_query(&query).unwrap();
-        assert_eq!(
-            described,
-            Described::parse("POST", "http://shop.example.com/a?b=c&d#e", &headers, Some("::1")).unwrap()
-        );
-        let facts = described.facts();
-        assert_eq!((facts.host, facts.path, facts.query), ("shop.example.com", "/a", Some("b=c&d")));
-        assert_eq!(facts.headers["x-qa-team"], "blue");
+        let again =
+            Described::parse("POST", "http://Shop.Example.com.:8080/a?b=c&d#e", &headers, Some("::1"))
+                .unwrap();
+        assert_eq!(described.line(), again.line());
+        assert_eq!(described.line(), "POST http://Shop.Example.com.:8080/a?b=c&d from ::1");
+        assert_eq!(described.parts.headers["x-qa-team"], "blue");
         let none: [&str; 0] = [];
-        assert_eq!(Described::parse("GET", "shop.localhost", &none, None).unwrap().facts().path, "/");
-        // What the edge takes for no host is none here.
-        let long = format!("{}-shop.example.com", "a".repeat(63));
-        for bad in [long.as_str(), "v2.-x.example.com", "*.example.com"] {
-            let refused = Described::parse("GET", bad, &none, None);
-            assert!(matches!(refused, Err(DescribedError::Host(_) | DescribedError::Url(_))), "{bad}");
+        for (url, target, host) in [
+            ("shop.localhost", "/", "shop.localhost"),
+            ("shop.localhost?a", "/?a", "shop.localhost"),
+            ("http://somebody:secret@shop.localhost:80/", "/", "shop.localhost:80"),
+            ("http://[::1]:80/", "/", "[::1]:80"),
+        ] {
+            let parts = Described::parse("GET", url, &none, None).unwrap().parts;
+            assert_eq!(
+                (parts.uri.to_string().as_str(), &parts.headers[HOST]),
+                (target, &host.parse().unwrap())
+            );
         }
-        assert!(Described::parse("GET", "http://[::1]:80/", &none, None).is_ok());
         let host = Described::parse("GET", "127.0.0.1:8080/", &["Host: Shop.localhost:80"], None).unwrap();
-        assert_eq!(host.facts().host, "shop.localhost");
+        assert_eq!(host.parts.headers.get_all(HOST).iter().collect::<Vec<_>>(), ["Shop.localhost:80"]);
     }
 
     #[test]

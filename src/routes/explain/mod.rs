@@ -95,10 +95,11 @@ pub struct ConditionStep {
 }
 
 /// What becomes of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decided {
-    /// `serve`, `add-slash`, `no-host`, `no-version` or `unavailable`.
+    /// `serve`, `add-slash`, `no-host`, `no-version` or `unavailable`; `answered` where it does not come as far as
+    /// the table.
     pub result: Cow<'static, str>,
     /// The status that the edge answers itself; absent where a version answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +121,26 @@ pub struct Decided {
     pub caching: Option<String>,
     /// One sentence.
     pub sentence: String,
+}
+
+impl Explanation {
+    /// Of a request that the edge answers itself before it asks the table.
+    #[must_use]
+    pub fn answered(described: &Described, status: u16, sentence: &str) -> Self {
+        let guard = Step {
+            step: "guard".into(),
+            verdict: Verdict::Decides,
+            why: "the edge answers by itself, before it asks for a version".to_owned(),
+            rules: Vec::new(),
+        };
+        let outcome = Decided {
+            result: "answered".into(),
+            status: Some(status),
+            sentence: format!("{status}: {sentence}"),
+            ..Decided::default()
+        };
+        Self { request: described.line(), router: None, steps: vec![guard], outcome }
+    }
 }
 
 impl Table {
@@ -251,12 +272,8 @@ fn decided(outcome: &Outcome<'_>, facts: &Facts<'_>) -> Decided {
     let nothing = Decided {
         result: "no-host".into(),
         status: Some(404),
-        version: None,
-        reason: None,
-        upstream_path: None,
-        endpoints: Vec::new(),
-        caching: None,
         sentence: format!("404: no Router here holds the host `{}`", facts.host),
+        ..Decided::default()
     };
     match outcome {
         Outcome::NoHost => nothing,

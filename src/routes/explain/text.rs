@@ -9,7 +9,8 @@ impl fmt::Display for Explanation {
         writeln!(f, "{}", self.request)?;
         match &self.router {
             Some(router) => writeln!(f, "Router {router}")?,
-            None => writeln!(f, "no Router")?,
+            None if self.steps.is_empty() => writeln!(f, "no Router")?,
+            None => {}
         }
         for step in &self.steps {
             writeln!(f, "  {} {:<16} {}", mark(step.verdict), step.step, step.why)?;
