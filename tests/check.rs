@@ -62,6 +62,36 @@ fn standard_input_is_a_dash_and_json_is_json() {
 }
 
 #[test]
+fn an_empty_input_is_no_success() {
+    for input in ["", "# nothing\n---\n"] {
+        let (code, out, _) = run(&["check", "-"], input.as_bytes());
+        assert_eq!(
+            (code, out.as_str()),
+            (Some(1), "-: standard input holds no object; did what writes it fail?\n")
+        );
+    }
+}
+
+#[test]
+fn whoever_reads_no_further_is_no_failure() {
+    let mut child =
+        Command::new(BINARY).arg("crds").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    assert_eq!((status.code(), String::from_utf8(stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[test]
+fn a_flag_in_the_environment_counts_as_typed() {
+    let file = golden("good.yaml");
+    for (value, lines) in [("1", 0), ("on", 0), ("", 4), ("false", 4)] {
+        let output =
+            Command::new(BINARY).arg("check").arg(&file).env("SYNKRONIC_QUIET", value).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), lines, "{value}");
+    }
+}
+
+#[test]
 fn what_is_not_there_fails_with_a_sentence() {
     let (code, out, _) = run(&["check", "/nowhere/at/all.yaml"], b"");
     assert_eq!(code, Some(1));

@@ -41,8 +41,3 @@ pub const ANNOTATION_LOCAL_ENDPOINT: &str = "kyaninus.com/local-endpoint";
 
 /// Finalizer of a DeploymentVersion that traffic is still sent to.
 pub const FINALIZER_IN_USE: &str = "kyaninus.com/in-use";
-
-/// Response and request header: the version that serves.
-pub const HEADER_VERSION: &str = "x-synkronic-version";
-/// Response header: why that version.
-pub const HEADER_REASON: &str = "x-synkronic-reason";

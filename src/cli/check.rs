@@ -23,10 +23,10 @@ pub struct Arguments {
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
     /// How the verdicts are written
-    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    #[arg(long, short, value_enum, env = "SYNKRONIC_OUTPUT", default_value_t = Output::Text)]
     output: Output,
     /// Leave out the objects that nothing is said about
-    #[arg(long, short)]
+    #[arg(long, short, env = "SYNKRONIC_QUIET", value_parser = super::flags::switch)]
     quiet: bool,
     /// What overlays may do although their base does not
     #[arg(long, value_name = "RIGHT", value_delimiter = ',', env = "SYNKRONIC_ALLOW_OVERLAY")]

@@ -15,7 +15,7 @@ use crate::api::definitions;
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Write one file per kind into this folder, instead of printing both
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "SYNKRONIC_CRDS_WRITE")]
     write: Option<PathBuf>,
 }
 

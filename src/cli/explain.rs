@@ -26,20 +26,20 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", env = "SYNKRONIC_ADMIN_URL")]
     admin: Option<String>,
     /// Manifests to ask instead: files and folders, `-` is standard input
-    #[arg(long, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR", env = "SYNKRONIC_EXPLAIN_FROM", value_delimiter = ',')]
     from: Vec<PathBuf>,
     /// The method, as GET
     method: String,
     /// The URL, as `http://shop.localhost:8080/cart`
     url: String,
-    /// A header of the request, as 'X-QA-Team: blue'; repeatable
-    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE")]
+    /// A header of the request, as 'X-QA-Team: blue'; repeatable, its environment form holds one
+    #[arg(short = 'H', long = "header", value_name = "NAME:VALUE", env = "SYNKRONIC_EXPLAIN_HEADER")]
     headers: Vec<String>,
     /// The client's address; this machine's own unless written
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", env = "SYNKRONIC_EXPLAIN_CLIENT")]
     client: Option<String>,
     /// How the explanation is written
-    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    #[arg(long, short, value_enum, env = "SYNKRONIC_OUTPUT", default_value_t = Output::Text)]
     output: Output,
 }
 

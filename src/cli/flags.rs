@@ -30,7 +30,7 @@ pub struct EdgeFlags {
     #[arg(long, value_name = "WHERE", env = "SYNKRONIC_ACCESS_LOG", default_value = "off")]
     pub access_log: AccessLog,
     /// Cookies stay with the host that set them: a wider Domain is taken out of every answer
-    #[arg(long, env = "SYNKRONIC_CONFINE_COOKIES")]
+    #[arg(long, env = "SYNKRONIC_CONFINE_COOKIES", value_parser = switch)]
     pub confine_cookies: bool,
     #[command(flatten)]
     limits: LimitFlags,
@@ -157,14 +157,43 @@ impl EdgeFlags {
 
 /// Logs what an edge runs with, once at its start.
 pub(super) fn say(config: &Config) {
-    let Limits { head, idle, response, stream_idle, connect, hedge, .. } = config.limits;
-    let limits = &config.limits;
-    let in_ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let Config { listen, workers, limits, trusted, confine_cookies, access_log } = config;
+    // Member by member: a new one does not compile before it is told, or left out as no flag says it.
+    let Limits {
+        head,
+        idle,
+        park: _,
+        response,
+        stream_idle,
+        connect,
+        hedge,
+        progress_grace: _,
+        progress_rate,
+        head_bytes,
+        fields,
+        target_bytes,
+        connections,
+        connections_per_source,
+        in_flight,
+        unsent,
+        receive_buffer,
+        pool_idle,
+        pool_size,
+        fresh: _,
+        linger: _,
+        linger_whole: _,
+        drain_delay,
+        drain_timeout,
+    } = limits;
+    let in_ms = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    // As it is typed: 0 is no limit.
+    let most = |limit: &Option<usize>| limit.unwrap_or(0);
     tracing::info!(
-        listen = listed(&config.listen),
-        workers = config.workers,
-        trusted_proxies = listed(&config.trusted),
-        access_log = match &config.access_log {
+        listen = listed(listen),
+        workers,
+        trusted_proxies = listed(trusted),
+        confine_cookies,
+        access_log = match access_log {
             AccessLog::Off => "off".to_owned(),
             AccessLog::Stdout => "stdout".to_owned(),
             AccessLog::Stderr => "stderr".to_owned(),
@@ -176,17 +205,26 @@ pub(super) fn say(config: &Config) {
         stream_timeout_ms = in_ms(stream_idle),
         connect_timeout_ms = in_ms(connect),
         hedge_after_ms = in_ms(hedge),
-        min_rate = limits.progress_rate,
-        max_head = limits.head_bytes,
-        max_fields = limits.fields,
-        max_target = limits.target_bytes,
-        max_connections = limits.connections,
-        pool_idle_ms = in_ms(limits.pool_idle),
-        pool_size = limits.pool_size,
-        drain_delay_ms = in_ms(limits.drain_delay),
-        drain_timeout_ms = in_ms(limits.drain_timeout),
+        min_rate = progress_rate,
+        max_head = head_bytes,
+        max_fields = fields,
+        max_target = target_bytes,
+        max_connections = connections,
+        max_connections_per_source = most(connections_per_source),
+        max_in_flight_per_version = in_flight,
+        max_unsent = most(unsent),
+        receive_buffer = most(receive_buffer),
+        pool_idle_ms = in_ms(pool_idle),
+        pool_size,
+        drain_delay_ms = in_ms(drain_delay),
+        drain_timeout_ms = in_ms(drain_timeout),
         "the edge's configuration"
     );
+}
+
+/// Where the admin port is, unless that was said.
+pub(super) fn admin(typed: &[SocketAddr]) -> Vec<SocketAddr> {
+    if typed.is_empty() { vec![(Ipv4Addr::LOCALHOST, 0).into()] } else { typed.to_vec() }
 }
 
 /// Values as one text, with commas.
@@ -245,6 +283,15 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
             format!("`{text}` is no address with a port; write it as 127.0.0.1:8080, [::1]:8080 or :8080")
         }
     })
+}
+
+/// A flag without a value, as its environment form says it; set to nothing it counts as not set.
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
+    }
 }
 
 /// A duration as `500ms`, `1m30s`, `2h`; a bare number is refused, since nobody knows its unit.

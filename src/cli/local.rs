@@ -84,7 +84,9 @@ impl Arguments {
     }
 
     fn shown(&self) -> Option<BTreeSet<String>> {
-        (!self.logs.is_empty()).then(|| self.logs.iter().cloned().collect())
+        // An environment form that is set to nothing is not set.
+        let shown: BTreeSet<String> = self.logs.iter().filter(|it| !it.is_empty()).cloned().collect();
+        (!shown.is_empty()).then_some(shown)
     }
 }
 
@@ -121,12 +123,8 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
     let edge = Edge::build(&config, table.clone(), meter.clone())?;
     let readiness = Readiness::new();
     let unready = readiness.missing("the first table");
-    let listen = match arguments.edge.admin.as_slice() {
-        [] => &[SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
-        given => given,
-    };
     let admin = admin::Bound::build(
-        listen,
+        &flags::admin(&arguments.edge.admin),
         admin::Sources { meter: meter.clone(), table: table.clone(), readiness: readiness.clone() },
     )?;
     let settings = Settings {

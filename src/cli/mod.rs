@@ -67,3 +67,28 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_flag_has_an_environment_form_and_stands_in_the_readme() {
+        let readme = include_str!("../../README.md");
+        let command = Arguments::command();
+        let mut flags = 0;
+        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            for flag in command.get_arguments().filter(|it| !it.is_positional() && !it.is_hide_set()) {
+                let Some(name) = flag.get_long().filter(|name| *name != "help") else { continue };
+                let named = format!("{} --{name}", command.get_name());
+                let env = flag.get_env().and_then(|env| env.to_str()).unwrap_or_default();
+                assert!(env.starts_with("SYNKRONIC_"), "{named} has no environment form");
+                assert!(readme.contains(&format!("--{name}")), "README.md does not name {named}");
+                flags += 1;
+            }
+        }
+        assert!(flags > 60, "{flags} flags are not all there are");
+    }
+}

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::flags::{AddressFlags, EdgeFlags};
+use super::flags::{self, AddressFlags, EdgeFlags, listed};
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Missing, Readiness};
 use crate::cluster::client;
@@ -151,9 +151,26 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     settings.refused.extend(cluster.addresses());
     tracing::info!(
-        server = %cluster.server, namespace = cluster.namespace, ?roles, ?settings,
-        namespaces = ?arguments.namespaces, edge = ?roles.edge.then_some(&config), "configuration"
+        server = %cluster.server,
+        namespace = cluster.namespace,
+        controller = roles.controller,
+        edge = roles.edge,
+        namespaces = listed(&arguments.namespaces),
+        scheme = settings.scheme,
+        port = settings.port,
+        allow_overlay = listed(&settings.allowed_overlays.iter().map(|right| right.as_str()).collect::<Vec<_>>()),
+        host_owner = ?arguments.host_owner,
+        max_rolling = arguments.max_rolling,
+        lease = arguments.lease,
+        lease_duration_s = arguments.lease_duration.as_secs(),
+        pod_name = arguments.pod_name,
+        snapshot = arguments.snapshot.as_ref().map(|file| file.display().to_string()),
+        admin = listed(&arguments.edge.admin),
+        "configuration"
     );
+    if roles.edge {
+        flags::say(&config);
+    }
     // Bind first, ready last.
     let starting = readiness.missing("the first lists");
     let edge = match roles.edge {
@@ -161,9 +178,9 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         false => None,
     };
     let sources = admin::Sources { meter: meter.clone(), table: table.clone(), readiness: readiness.clone() };
-    let admin = admin::Bound::build(&admin_addresses(arguments), sources)?;
-    let serves = edge.as_ref().map(|edge| told(&edge.addresses));
-    tracing::info!(serves, admin = told(&admin.addresses), "listening");
+    let admin = admin::Bound::build(&flags::admin(&arguments.edge.admin), sources)?;
+    let serves = edge.as_ref().map(|edge| listed(&edge.addresses));
+    tracing::info!(serves, admin = listed(&admin.addresses), "listening");
     let candidacy = arguments.candidacy();
     let task = Task {
         cluster,
@@ -194,21 +211,9 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Addresses as the log tells them.
-fn told(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
-}
-
 async fn leave(signals: &mut Signals, edge: Option<Bound>) {
     if let Some(edge) = edge {
         life::leave(signals, edge, || {}).await;
-    }
-}
-
-fn admin_addresses(arguments: &Arguments) -> Vec<SocketAddr> {
-    match arguments.edge.admin.as_slice() {
-        [] => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
-        given => given.to_vec(),
     }
 }
 

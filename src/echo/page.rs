@@ -5,7 +5,6 @@ use std::fmt::Write;
 use http::{HeaderMap, Request, header};
 
 use super::Voice;
-use crate::api::names::HEADER_REASON;
 
 /// Where a request came in, without the version's own part of it: what links to siblings begin with.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +51,6 @@ impl Place {
 pub(super) fn page<B>(voice: &Voice, request: &Request<B>) -> String {
     let version = escape(&voice.version);
     let place = Place::of(&voice.version, request);
-    let reason = request.headers().get(HEADER_REASON).and_then(|value| value.to_str().ok());
     let mut links = String::new();
     for sibling in &voice.links {
         let here = if *sibling == voice.version { " aria-current=\"page\"" } else { "" };
@@ -67,7 +65,6 @@ pub(super) fn page<B>(voice: &Voice, request: &Request<B>) -> String {
         .replace("{chroma}", chroma(&voice.version))
         .replace("{greeting}", &escape(&voice.greeting))
         .replace("{version}", &version)
-        .replace("{reason}", &escape(reason.unwrap_or_default()))
         .replace("{request}", &format!("{method} {target}"))
         .replace("{links}", &links)
         .replace("{headers}", &rows(request.headers()))
@@ -138,7 +135,7 @@ th { font-weight: 600; white-space: nowrap }
 <header><div>
 <p>answered by</p>
 <h1>{version}</h1>
-<p id="why" data-reason="{reason}">&nbsp;</p>
+<p id="why">&nbsp;</p>
 <p>{greeting}</p>
 </div></header>
 <main>
@@ -149,8 +146,7 @@ th { font-weight: 600; white-space: nowrap }
 <script>
 const why = document.getElementById("why");
 const words = (reason) => reason ? "because of: " + reason : "asked directly, not through Synkronic";
-if (why.dataset.reason) why.textContent = words(why.dataset.reason);
-else fetch(location.href, { method: "HEAD", cache: "no-store" })
+fetch(location.href, { method: "HEAD", cache: "no-store" })
   .then((answer) => { why.textContent = words(answer.headers.get("x-synkronic-reason")); })
   .catch(() => {});
 </script>

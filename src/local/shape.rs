@@ -21,9 +21,21 @@ pub fn flaws(judge: &Judge, object: &Value) -> Vec<Flaw> {
             if flaws.is_empty() {
                 flaws.extend(selector(object));
             }
+            flaws.extend(name(object, is_subdomain, "lower-case letters, digits, `-` and `.`, as `shop`"));
             flaws
         }
-        ("v1", "Service") => spec(object, Root::Service),
+        ("v1", "Service") => {
+            let mut flaws = spec(object, Root::Service);
+            if flaws.is_empty() {
+                flaws.extend(ports(object));
+            }
+            flaws.extend(name(
+                object,
+                is_service,
+                "lower-case letters, digits and `-`, a letter first, as `shop`",
+            ));
+            flaws
+        }
         _ => Vec::new(),
     }
 }
@@ -57,6 +69,42 @@ fn selector(object: &Value) -> Option<Flaw> {
         return None;
     };
     Some(flaw("spec.selector", "InvalidSelector", message))
+}
+
+/// The API server creates nothing of a name that its kind cannot have.
+fn name(object: &Value, sound: fn(&str) -> bool, made_of: &str) -> Option<Flaw> {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
+    let message = || format!("`{name}` is no name for a {}: it takes {made_of}", kind(object));
+    (!sound(name)).then(|| flaw("metadata.name", "InvalidName", message()))
+}
+
+fn kind(object: &Value) -> &str {
+    object.get("kind").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Lower-case letters, digits and dashes, no dash at either end.
+fn is_word(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// What most kinds are called by (RFC 1123): such words with dots between. Kubernetes bounds only the whole.
+fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_word)
+}
+
+/// What Services are called by (RFC 1035): one label, which begins with a letter.
+fn is_service(text: &str) -> bool {
+    text.len() <= 63 && is_word(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// A Service has ports, unless it has no address that they would be of.
+fn ports(object: &Value) -> Option<Flaw> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let none = object.pointer("/spec/ports").and_then(Value::as_array).is_none_or(Vec::is_empty);
+    let may_lack = text("/spec/clusterIP") == "None" || text("/spec/type") == "ExternalName";
+    let message = "a Service needs a port; write `ports: [{port: 80}]`";
+    (none && !may_lack).then(|| flaw("spec.ports", "InvalidSpec", message))
 }
 
 fn flaw(field: impl Into<String>, reason: &'static str, message: impl Into<String>) -> Flaw {
@@ -97,5 +145,36 @@ mod tests {
             ["spec"]
         );
         assert!(fields(json!({"apiVersion": "v1", "kind": "ConfigMap", "spec": {"x": 1}})).is_empty());
+    }
+
+    #[test]
+    fn names_and_ports_are_what_an_api_server_takes() {
+        let judge = Judge::new();
+        let of = |object: Value| -> Vec<String> {
+            flaws(&judge, &object).into_iter().map(|flaw| flaw.field).collect()
+        };
+        let service = |name: &str, spec: Value| {
+            of(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}))
+        };
+        let port = json!({"ports": [{"port": 80}]});
+        assert!(service("shop-1", port.clone()).is_empty());
+        for name in ["Shop", "1shop", "shop.a", "shop_a", "-shop", "shop-", &"a".repeat(64)] {
+            assert_eq!(service(name, port.clone()), ["metadata.name"], "{name}");
+        }
+        assert_eq!(service("shop", json!({})), ["spec.ports"]);
+        assert_eq!(service("shop", json!({"ports": []})), ["spec.ports"]);
+        assert!(service("shop", json!({"clusterIP": "None"})).is_empty());
+        assert!(service("shop", json!({"type": "ExternalName", "externalName": "a.b"})).is_empty());
+        let deployment = |name: &str| {
+            let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}});
+            let spec = json!({"selector": {"matchLabels": {"app": "a"}}, "template": template});
+            of(
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}),
+            )
+        };
+        assert!(deployment("1.shop-a").is_empty());
+        for name in ["Shop_A", "shop..a", ".shop", "shop-.a"] {
+            assert_eq!(deployment(name), ["metadata.name"], "{name}");
+        }
     }
 }

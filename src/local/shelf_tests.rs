@@ -2,7 +2,9 @@ use super::super::manifests::parse;
 use super::*;
 
 fn service(name: &str) -> String {
-    format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n---\n")
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\nspec: {{ports: [{{port: 80}}]}}\n---\n"
+    )
 }
 
 struct Desk {

@@ -19,7 +19,7 @@ pub fn read(paths: &[PathBuf]) -> Reading {
     let mut seen = std::collections::BTreeSet::new();
     for path in paths {
         if path == Path::new("-") {
-            reading.append(read_from("-", std::io::stdin().lock()));
+            reading.append(something(read_from("-", std::io::stdin().lock())));
             continue;
         }
         match list(path) {
@@ -33,6 +33,17 @@ pub fn read(paths: &[PathBuf]) -> Reading {
         }
     }
     reading
+}
+
+/// What fails before a pipe writes nothing into it: that must not pass for manifests without a fault.
+fn something(mut input: Reading) -> Reading {
+    if input.manifests.is_empty() && input.errors.is_empty() {
+        input.errors.push(remark(
+            Path::new("-"),
+            "standard input holds no object; did what writes it fail?".to_owned(),
+        ));
+    }
+    input
 }
 
 /// What is at a path.
