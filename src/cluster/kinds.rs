@@ -265,7 +265,7 @@ fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
     (meta.uid, meta.resource_version) = (None, None);
     // Whether it has an owner of that kind is asked, never which.
     if let Some(owner) = &mut meta.controller {
-        (owner.name, owner.uid) = (String::new(), String::new());
+        (owner.name, owner.uid) = ("".into(), "".into());
     }
 }
 

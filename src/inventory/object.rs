@@ -8,12 +8,13 @@ mod facts;
 mod read;
 mod status;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
-use super::key::Key;
+use super::key::{Key, Kind};
 use super::selector::Labels;
-use crate::api::names;
 
 pub use facts::{
     AutoscalerFacts, ConfigFacts, ContainerTrouble, DeploymentFacts, DeploymentState, DisruptionFacts, Ended,
@@ -64,35 +65,46 @@ pub struct Meta {
     pub labels: Labels,
     /// Its annotations.
     pub annotations: Labels,
-    /// Its controlling owner, if it has one.
+    /// The DeploymentVersion that controls it, if one does: it is a clone then, whatever its labels say.
     pub controller: Option<Box<Owner>>,
     /// What its deletion waits for.
     pub finalizers: Vec<String>,
 }
 
-/// A controlling owner.
+/// The DeploymentVersion that controls an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The owner's kind.
-    pub kind: String,
-    /// The owner's name.
-    pub name: String,
-    /// The owner's uid.
-    pub uid: String,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its uid; empty where it has none yet.
+    pub uid: Box<str>,
+}
+
+impl Owner {
+    fn read(owner: OwnerReference, owned: &Key) -> Self {
+        // The clone of a Service has the name of its DeploymentVersion, more often than not: one text for both.
+        let name = if owner.name == *owned.name { owned.name.clone() } else { owner.name.into() };
+        Self { name, uid: owner.uid.into() }
+    }
+}
+
+/// Whether an owner is a DeploymentVersion that controls what it owns. An object has one controller at most.
+fn controls(owner: &OwnerReference) -> bool {
+    let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
+    let kind = Kind::DeploymentVersion;
+    owner.controller == Some(true) && owner.kind == kind.as_str() && group == kind.group()
 }
 
 impl Meta {
     fn read(metadata: ObjectMeta) -> Self {
-        let controller = metadata.owner_references.unwrap_or_default().into_iter().find_map(|owner| {
-            let owner_of =
-                |owner: OwnerReference| Owner { kind: owner.kind, name: owner.name, uid: owner.uid };
-            (owner.controller == Some(true)).then(|| Box::new(owner_of(owner)))
-        });
+        let key = Key::new(
+            metadata.namespace.unwrap_or_else(|| "default".to_owned()),
+            metadata.name.unwrap_or_default(),
+        );
+        let owners = metadata.owner_references.unwrap_or_default();
         Self {
-            key: Key::new(
-                metadata.namespace.unwrap_or_else(|| "default".to_owned()),
-                metadata.name.unwrap_or_default(),
-            ),
+            controller: owners.into_iter().find(controls).map(|owner| Box::new(Owner::read(owner, &key))),
+            key,
             uid: metadata.uid,
             resource_version: metadata.resource_version,
             generation: metadata.generation,
@@ -100,22 +112,20 @@ impl Meta {
             deleting: metadata.deletion_timestamp.is_some(),
             labels: metadata.labels.unwrap_or_default().into(),
             annotations: metadata.annotations.unwrap_or_default().into(),
-            controller,
             finalizers: metadata.finalizers.unwrap_or_default(),
         }
     }
 
-    /// Whether the object is a clone of ours.
+    /// Whether the object is a clone of ours. A label that somebody took away makes it no less one.
     #[must_use]
     pub fn is_clone(&self) -> bool {
-        self.labels.contains_key(names::LABEL_DPV) && self.version().is_some()
+        self.controller.is_some()
     }
 
     /// The DeploymentVersion that controls the object, if one does.
     #[must_use]
     pub fn version(&self) -> Option<Key> {
-        let owner = self.controller.as_ref().filter(|owner| owner.kind == "DeploymentVersion")?;
-        Some(self.key.sibling(owner.name.as_str()))
+        self.controller.as_ref().map(|owner| self.key.sibling(owner.name.clone()))
     }
 
     /// The order of claims: the older first, then by key; one without a creation time is the newest.

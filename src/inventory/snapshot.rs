@@ -157,8 +157,8 @@ fn metadata(meta: &Meta) -> Value {
     tell(
         "ownerReferences",
         meta.controller.as_ref().map(|owner| {
-            json!([{"apiVersion": names::API_VERSION, "kind": owner.kind, "name": owner.name, "uid": owner.uid,
-                "controller": true}])
+            json!([{"apiVersion": names::API_VERSION, "kind": Kind::DeploymentVersion.as_str(),
+                "name": &*owner.name, "uid": &*owner.uid, "controller": true}])
         }),
     );
     told

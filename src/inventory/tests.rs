@@ -86,6 +86,34 @@ fn the_older_holds_the_id() {
 }
 
 #[test]
+fn a_clone_is_what_one_of_our_deployment_versions_controls() {
+    let owned = |by: &str, controls: bool, labels: Value| {
+        let mut object = deployment("shop-1");
+        object["metadata"]["labels"] = labels;
+        object["metadata"]["ownerReferences"] = json!([{"apiVersion": by, "kind": "DeploymentVersion",
+            "name": "shop-1", "uid": "u", "controller": controls}]);
+        object
+    };
+    let (ours, label) = ("kyaninus.com/v1", json!({"kyaninus.com/dpv": "x"}));
+    let mut labelled = deployment("shop-1");
+    labelled["metadata"]["labels"] = label.clone();
+    for (object, is_clone) in [
+        (owned(ours, true, label.clone()), true),
+        (owned(ours, true, json!({})), true),
+        (owned("kyaninus.com/v2", true, json!({})), true),
+        (owned(ours, false, label.clone()), false),
+        (owned("elsewhere.example/v1", true, label), false),
+        (labelled, false),
+    ] {
+        let mut inventory = Inventory::default();
+        apply(&mut inventory, [object.clone()]);
+        let found = inventory.deployments.get(&Key::new("n", "shop-1")).unwrap();
+        assert_eq!(found.is_clone(), is_clone, "{object}");
+        assert_eq!(inventory.own_deployments(&"n".into()).count(), usize::from(!is_clone));
+    }
+}
+
+#[test]
 fn the_same_object_again_changes_nothing() {
     let mut inventory = Inventory::default();
     assert!(!apply(&mut inventory, [deployment("shop")]).is_empty());

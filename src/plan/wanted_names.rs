@@ -149,9 +149,8 @@ fn is_strangers(inventory: &Inventory, dpv: &VersionFacts, kind: Kind, key: &Key
     };
     meta.is_some_and(|meta| {
         !meta.controller.as_ref().is_some_and(|owner| {
-            owner.kind == "DeploymentVersion"
-                && *owner.name == *dpv.meta.key.name
-                && (owner.uid.is_empty() || dpv.meta.uid.as_ref().is_none_or(|uid| *uid == owner.uid))
+            owner.name == dpv.meta.key.name
+                && (owner.uid.is_empty() || dpv.meta.uid.as_ref().is_none_or(|uid| **uid == *owner.uid))
         })
     })
 }

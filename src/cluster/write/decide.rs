@@ -350,7 +350,7 @@ fn difference(
 /// Whether the DeploymentVersion of this uid controls the object.
 fn is_ours(live: &Live<'_>, uid: &str) -> bool {
     let owner = live.meta.controller.as_ref();
-    owner.is_some_and(|owner| owner.kind == "DeploymentVersion" && owner.uid == uid && !uid.is_empty())
+    owner.is_some_and(|owner| *owner.uid == *uid && !uid.is_empty())
 }
 
 /// What was made for a DeploymentVersion and is wanted no longer goes, once all that is wanted is there.
@@ -426,9 +426,8 @@ fn still_rolling(situation: &Situation<'_>, group: &rolling::Group, memory: &mut
         let reference = ObjectReference { kind: Kind::Deployment, key };
         let live = live(situation.inventory, &reference);
         let since = memory.started.get(&reference.key).map(|(_, since)| *since);
-        let owner = live.and_then(|live| live.meta.controller.as_ref());
-        let busy = owner
-            .is_some_and(|owner| memory.is_busy(&Lane::Clone(reference.key.sibling(owner.name.as_str()))));
+        let owner = live.and_then(|live| live.meta.version());
+        let busy = owner.is_some_and(|owner| memory.is_busy(&Lane::Clone(owner)));
         let behind = memory.echoes.is_behind(&reference, live.map(|live| live.meta), situation.now).is_some();
         let object = live.and_then(|live| live.object).map(Document::value);
         let object = object.as_ref();

@@ -98,10 +98,7 @@ impl Index {
 
     fn saw_clone(&mut self, reference: &ObjectReference, inventory: &Inventory, look: &mut BTreeSet<Key>) {
         let live = live(inventory, reference);
-        let owner = live.and_then(|live| {
-            let owner = live.meta.controller.as_ref().filter(|owner| owner.kind == "DeploymentVersion")?;
-            Some(reference.key.sibling(owner.name.as_str()))
-        });
+        let owner = live.and_then(|live| live.meta.version());
         let before = match &owner {
             Some(owner) => self.owner.insert(reference.clone(), owner.clone()),
             None => self.owner.remove(reference),

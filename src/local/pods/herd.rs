@@ -378,8 +378,7 @@ impl Herd {
 /// What is said about a Deployment by its DeploymentVersion, where it is a clone.
 fn context<'i>(inventory: &'i Inventory, deployment: &'i DeploymentFacts) -> Context<'i> {
     let own = &deployment.meta;
-    let owner = own.controller.as_ref().filter(|_| deployment.is_clone());
-    let dpv = owner.and_then(|owner| inventory.dpvs.get(&own.key.sibling(owner.name.as_str())));
+    let dpv = own.version().and_then(|dpv| inventory.dpvs.get(&dpv));
     Context {
         dpv: dpv.map(|dpv| &dpv.meta.annotations),
         base: own.labels.get(names::LABEL_BASE).unwrap_or(&own.key.name),

@@ -159,7 +159,9 @@ impl<'n> Dice<'n> {
         let mut metadata = self.meta(&name);
         let app = self.pick(&BASES);
         if name.contains("-version") || name.contains("-pr") || self.chance(10) {
-            metadata["labels"] = json!({"kyaninus.com/dpv": "0"});
+            if !self.chance(15) {
+                metadata["labels"] = json!({"kyaninus.com/dpv": "0"});
+            }
             metadata["ownerReferences"] = json!([{"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
                 "name": name, "uid": "u", "controller": true}]);
         }

@@ -108,7 +108,7 @@ fn offers(router: &Value, id: &str) -> bool {
 // ---- endpoints ----
 
 fn is_clone(service: &Value) -> bool {
-    service.pointer("/metadata/labels/kyaninus.com~1dpv").is_some()
+    text(service, "/metadata/ownerReferences/0/kind") == "DeploymentVersion"
 }
 
 fn base_service(objects: &Objects, router: &Value) -> Option<String> {

@@ -123,6 +123,25 @@ fn hand_edits_are_set_back_and_what_others_added_stays() {
 }
 
 #[test]
+fn a_clone_without_its_labels_gets_them_back() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    for (kind, name) in [(DEPLOYMENT, "shop-v1"), (SERVICE, "shop-v1")] {
+        let labels = world.get(kind, name).unwrap()["metadata"]["labels"].clone();
+        assert!(labels.get("kyaninus.com/dpv").is_some(), "{labels}");
+        world.edit(kind, name, |it| {
+            it["metadata"].as_object_mut().unwrap().remove("labels");
+        });
+        world.rest();
+        assert_eq!(world.get(kind, name).unwrap()["metadata"]["labels"], labels, "{kind:?}");
+        assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+    }
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = image("shop:2"));
+    world.rest();
+    assert_eq!(image_of(&world, "shop-v1"), "shop:2");
+}
+
+#[test]
 fn a_rival_is_named_and_there_is_no_hot_loop() {
     let mut world = World::shop(&["v1"]);
     world.rest();
