@@ -227,7 +227,7 @@ fn strip(kind: Kind, value: &mut Value) {
 fn lighten(object: &mut Object) {
     match object {
         Object::Deployment(it) => {
-            lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
+            lighten_meta(&mut it.meta);
             (it.selector, it.state, it.image) = Default::default();
             it.object = Document::default();
         }
@@ -235,19 +235,19 @@ fn lighten(object: &mut Object) {
             if it.is_clone() {
                 it.selector = None;
             }
-            lighten_meta(&mut it.meta, &[names::LABEL_DPV]);
+            lighten_meta(&mut it.meta);
             it.object = Document::default();
         }
         Object::EndpointSlice(it) => {
-            lighten_meta(&mut it.meta, &[]);
+            lighten_meta(&mut it.meta);
         }
         Object::DeploymentVersion(it) => {
-            lighten_meta(&mut it.meta, &[]);
+            lighten_meta(&mut it.meta);
             (it.deployment_overlay, it.service_overlay) = (None, None);
             it.spec.remove = Vec::new();
             it.status.lighten();
         }
-        Object::Router(it) => lighten_meta(&mut it.meta, &[]),
+        Object::Router(it) => lighten_meta(&mut it.meta),
         Object::Pod(_)
         | Object::PodDisruptionBudget(_)
         | Object::HorizontalPodAutoscaler(_)
@@ -257,15 +257,14 @@ fn lighten(object: &mut Object) {
     }
 }
 
-fn lighten_meta(meta: &mut Meta, labels: &[&str]) {
-    meta.labels.retain(|key, _| labels.contains(&key));
-    meta.annotations = Labels::new();
+fn lighten_meta(meta: &mut Meta) {
+    (meta.labels, meta.annotations) = (Labels::new(), Labels::new());
     meta.finalizers = Vec::new();
     // A change of what nobody here reads must not look like one.
     (meta.uid, meta.resource_version) = (None, None);
-    // Whether it has an owner of that kind is asked, never which.
+    // Whose clone it is, is asked by name.
     if let Some(owner) = &mut meta.controller {
-        (owner.name, owner.uid) = ("".into(), "".into());
+        owner.uid = Box::default();
     }
 }
 

@@ -79,7 +79,9 @@ fn an_edge_keeps_what_routing_needs() {
         panic!("no Service")
     };
     assert!(json.value().is_null() && selector.is_none());
-    assert_eq!((ports.len(), meta.labels.len(), meta.annotations.len()), (1, 1, 0));
+    assert_eq!((ports.len(), meta.labels.len(), meta.annotations.len()), (1, 0, 0));
+    // Whose clone it is, for a version is reached through its own alone.
+    assert_eq!(meta.version(), Some(Key::new("n", "shop-2")));
     assert_eq!((meta.uid, meta.resource_version), (None, None));
     // It is still known for a clone; and the base's Service still selects.
     assert!(matches!(object(Kind::Service, EDGE, service), Object::Service(it) if it.is_clone()));

@@ -55,10 +55,10 @@ impl Inventory {
     /// The same, where the Router's base Service is known already.
     #[must_use]
     pub fn is_ready_through(&self, base_service: &Key, router: &RouterFacts, version: &VersionId) -> bool {
-        let key = self.service_of_version(base_service, version);
-        let Some(service) = self.services.get(&key) else { return false };
+        let service = self.version_service(&router.base(), base_service, version);
+        let Some(service) = service else { return false };
         let Some(port) = port_of(service, router.spec.port.as_ref()) else { return false };
-        self.slices_of(&key).any(|slice| {
+        self.slices_of(&service.meta.key).any(|slice| {
             slice.ports.iter().any(|found| found.name == port.name)
                 && slice.endpoints.iter().any(|endpoint| endpoint.ready && !endpoint.terminating)
         })

@@ -128,6 +128,14 @@ impl Meta {
         self.controller.as_ref().map(|owner| self.key.sibling(owner.name.clone()))
     }
 
+    /// Whether this DeploymentVersion controls the object. Its name says so: where another uid bore the name before,
+    /// garbage collection takes what that one controlled.
+    #[must_use]
+    pub fn is_clone_of(&self, dpv: &Key) -> bool {
+        let owner = self.controller.as_ref();
+        owner.is_some_and(|owner| owner.name == dpv.name) && self.key.namespace == dpv.namespace
+    }
+
     /// The order of claims: the older first, then by key; one without a creation time is the newest.
     #[must_use]
     pub fn age(&self) -> (Timestamp, &Key) {

@@ -111,10 +111,7 @@ impl Inventory {
     fn service_cloned_for(&self, base: &Key) -> Option<Key> {
         let versions = self.versions_of(base)?;
         let is_cloned = |service: &&ServiceFacts| {
-            versions.keys().any(|id| {
-                let clone = self.services.get(&self.service_of_version(&service.meta.key, id));
-                clone.is_some_and(ServiceFacts::is_clone)
-            })
+            versions.keys().any(|id| self.version_service(base, &service.meta.key, id).is_some())
         };
         let mut cloned = self.own_services(&base.namespace).filter(is_cloned);
         let only = cloned.next()?;
@@ -149,7 +146,19 @@ impl Inventory {
         found
     }
 
-    /// A version's own Service: the base's, or its clone for that version.
+    /// A version's own Service, where it is there: the base's, or the clone of it that the version's
+    /// DeploymentVersion controls. One that merely has the clone's name leads to somebody else's pods.
+    #[must_use]
+    pub fn version_service(&self, base: &Key, base_service: &Key, id: &VersionId) -> Option<&ServiceFacts> {
+        let service = self.services.get(&self.service_of_version(base_service, id))?;
+        let is_own = || {
+            let dpv = self.versions_of(base)?.get(id)?.dpv.as_ref()?;
+            Some(service.meta.is_clone_of(dpv))
+        };
+        (id.is_base() || is_own().unwrap_or(false)).then_some(service)
+    }
+
+    /// What a version's own Service is called: the base's, or its clone for that version.
     #[must_use]
     pub fn service_of_version(&self, base_service: &Key, version: &VersionId) -> Key {
         base_service.sibling(names::service(&base_service.name, version))

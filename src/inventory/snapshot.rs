@@ -16,7 +16,7 @@ use super::{Edit, Inventory};
 use crate::api::names;
 
 /// The form of this build's snapshots; another one is not read.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// What a snapshot holds.
 #[derive(Debug, Clone)]

@@ -117,11 +117,15 @@ fn what_is_none_or_of_another_version_says_so() {
     {
         assert_eq!(decode(foreign.as_bytes()).unwrap_err(), SnapshotError::Foreign, "{foreign:?}");
     }
-    let newer = decode(b"{\"synkronic\":\"snapshot\",\"format\":2,\"more\":true}\nbinary\xff").unwrap_err();
-    assert_eq!(newer, SnapshotError::Format(2));
-    assert!(newer.to_string().contains("format 2"));
+    // The first one did not say whose clone a Service is.
+    for other in [1, 3] {
+        let head = format!("{{\"synkronic\":\"snapshot\",\"format\":{other},\"more\":true}}\nbinary");
+        let error = decode(head.as_bytes()).unwrap_err();
+        assert_eq!(error, SnapshotError::Format(other));
+        assert!(error.to_string().contains(&format!("format {other}")));
+    }
     // A whole one, whose content this build does not know.
-    let body = "{\"synkronic\":\"snapshot\",\"format\":1,\"written\":\"2026-01-01T00:00:00Z\"}\n{\"kind\":\"Pudding\"}\n";
+    let body = "{\"synkronic\":\"snapshot\",\"format\":2,\"written\":\"2026-01-01T00:00:00Z\"}\n{\"kind\":\"Pudding\"}\n";
     let whole = format!("{body}{SUM}{}\"}}\n", digest(body.as_bytes()));
     let error = decode(whole.as_bytes()).unwrap_err();
     assert_eq!(error, SnapshotError::Object { line: 2, message: "no kind that is known".to_owned() });

@@ -17,7 +17,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {name: shop-version-1, labels: {whose: a-stranger}}
 spec:
-  replicas: 0
+  replicas: 1
   selector: {matchLabels: {app: stranger}}
   template:
     metadata: {labels: {app: stranger}}
@@ -53,11 +53,16 @@ async fn a_strangers_objects_are_never_touched() {
     let scene = Scene::set("stranger").await;
     scene.shop();
     scene.apply(STRANGERS);
-    until(30, "the stranger's Deployment is not observed", async || {
+    until(30, "the stranger's pod is not ready", async || {
         let deployment = scene.api::<Deployment>().get("shop-version-1").await.unwrap();
-        deployment
-            .status
-            .is_some_and(|status| status.observed_generation.is_some() && status.conditions.is_some())
+        deployment.status.is_some_and(|status| {
+            let settled = status
+                .conditions
+                .iter()
+                .flatten()
+                .any(|it| it.reason.as_deref() == Some("NewReplicaSetAvailable"));
+            settled && status.available_replicas == Some(1)
+        })
     })
     .await;
     let before = strangers(&scene).await;
@@ -73,7 +78,9 @@ async fn a_strangers_objects_are_never_touched() {
     }
     tokio::time::sleep(PAUSE).await;
     assert_eq!(strangers(&scene).await, before, "while the versions are there");
-    assert!(program.get("version-1.shop.test", "/").await.unwrap().status >= 404);
+    // The Service of that name has pods, and is no version's.
+    let answer = program.get("version-1.shop.test", "/").await.unwrap();
+    assert_eq!((answer.status, answer.version.as_deref()), (503, Some("version-1")), "{answer:?}");
 
     for name in ["shop-version-1", "shop-version-2"] {
         scene.api::<DeploymentVersion>().delete(name, &DeleteParams::default()).await.unwrap();

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::admin;
 use crate::api::names;
 use crate::cli::intake::{Intake, Remarks, Statuses};
-use crate::inventory::{Changes, Edit, Inventory, Key, Object, Settings};
+use crate::inventory::object::ServiceFacts;
+use crate::inventory::{Changes, Edit, Inventory, Object, Settings};
 use crate::local::defaults;
 use crate::local::manifests::Reading;
 use crate::plan::plan;
@@ -63,17 +64,18 @@ fn slices(inventory: &Inventory) -> Vec<Value> {
         for version in versions {
             let dpv = version.dpv.as_ref().and_then(|key| inventory.dpvs.get(key));
             if dpv.is_none_or(|dpv| !dpv.spec.suspend) {
-                slices.extend(slice(inventory, &inventory.service_of_version(&base_service, &version.id)));
+                let own = inventory.version_service(&router.base(), &base_service, &version.id);
+                slices.extend(own.and_then(slice));
             }
         }
     }
     slices
 }
 
-fn slice(inventory: &Inventory, service: &Key) -> Option<Value> {
-    let facts = inventory.services.get(service)?;
+fn slice(of: &ServiceFacts) -> Option<Value> {
+    let service = &of.meta.key;
     let ports: Vec<Value> =
-        facts.ports.iter().map(|port| json!({"name": port.name, "port": port.port})).collect();
+        of.ports.iter().map(|port| json!({"name": port.name, "port": port.port})).collect();
     let mut slice = json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "metadata": {"name": format!("{}-simulated", service.name), "namespace": &*service.namespace},

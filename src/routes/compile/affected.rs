@@ -55,6 +55,10 @@ pub(super) fn by(changes: &Changes, inventory: &Inventory, memory: &Memory) -> A
             | Kind::Secret => {}
         }
     }
+    // An id that passed to another is served through that one's clones alone.
+    for dpv in &changes.resolutions {
+        absence(&mut affected, dpv, inventory);
+    }
     for base in &changes.bases {
         whole_of_base(&mut affected, base, inventory);
     }

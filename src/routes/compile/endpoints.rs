@@ -8,7 +8,7 @@ use crate::api::VersionId;
 use crate::inventory::endpoints::EndpointView;
 use crate::inventory::object::{RouterFacts, ServiceFacts};
 use crate::inventory::service::port_of;
-use crate::inventory::{Inventory, Key, Settings};
+use crate::inventory::{Inventory, Settings};
 use crate::routes::route::{Absence, Protocol};
 
 /// What a version's Service comes to.
@@ -19,21 +19,20 @@ pub(super) enum Chosen<'i> {
     Nothing(Absence),
 }
 
-/// Chooses a version's endpoints: the ready ones; where none is ready, those that terminate but still serve.
+/// Chooses a version's endpoints by its own Service: the ready ones; where none is ready, those that terminate but still serve.
 pub(super) fn choose<'i>(
     inventory: &'i Inventory,
     settings: &Settings,
     router: &RouterFacts,
-    service: &Key,
+    service: &'i ServiceFacts,
     version: &VersionId,
     findings: &mut Findings,
 ) -> Chosen<'i> {
-    let Some(facts) = inventory.services.get(service) else { return Chosen::Nothing(Absence::NoService) };
-    let port = match served_port(facts, router, version, findings) {
+    let port = match served_port(service, router, version, findings) {
         Ok(port) => port,
         Err(absence) => return Chosen::Nothing(absence),
     };
-    let all = inventory.endpoints_of(service, port);
+    let all = inventory.endpoints_of(&service.meta.key, port);
     let (allowed, refused): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|it| refusal(it, settings).is_none());
     let first = refused.first().and_then(|first| Some((first, refusal(first, settings)?)));
@@ -44,7 +43,7 @@ pub(super) fn choose<'i>(
         };
         let message = format!(
             "version `{version}`: {}{more} of Service `{}` is not sent to: {why}; correct the EndpointSlice",
-            first.address, service.name,
+            first.address, service.meta.key.name,
         );
         findings.warn("AddressRefused", "spec.service", message);
     }

@@ -119,8 +119,12 @@ impl Resolver<'_> {
             return (Some(Absence::NoVersion), none);
         }
         let mut findings = Findings::on(self.router.reference());
-        let chosen =
-            endpoints::choose(self.inventory, self.settings, self.router, &service, id, &mut findings);
+        let chosen = match self.inventory.version_service(&self.router.base(), base_service, id) {
+            Some(own) => {
+                endpoints::choose(self.inventory, self.settings, self.router, own, id, &mut findings)
+            }
+            None => Chosen::Nothing(Absence::NoService),
+        };
         if !findings.is_empty() {
             self.findings.insert(version.clone(), findings.into_vec());
         }

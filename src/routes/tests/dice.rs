@@ -162,8 +162,9 @@ impl<'n> Dice<'n> {
             if !self.chance(15) {
                 metadata["labels"] = json!({"kyaninus.com/dpv": "0"});
             }
+            let owner = if self.chance(15) { format!("{app}-{}", self.pick(&IDS)) } else { name.clone() };
             metadata["ownerReferences"] = json!([{"apiVersion": "kyaninus.com/v1", "kind": "DeploymentVersion",
-                "name": name, "uid": "u", "controller": true}]);
+                "name": owner, "uid": "u", "controller": true}]);
         }
         let mut ports = vec![json!({"name": "http", "port": 80})];
         if self.chance(20) {

@@ -56,6 +56,58 @@ fn a_base_that_is_gone_for_a_moment_takes_no_version_with_it() {
     assert_eq!(version(&world), 1);
 }
 
+fn service_of(world: &World, host: &str) -> (usize, &'static str) {
+    let route = route(world, host);
+    (route.endpoints.len(), route.absence.map_or("", |absence| absence.as_str()))
+}
+
+#[test]
+fn a_service_that_merely_has_the_name_is_no_versions() {
+    // Another application's, which was there before.
+    let mut world = World::shop(json!({"active": "admin"}));
+    world.apply([service("shop-admin", "admin"), slice("shop-admin", &["10.0.9.9"])]);
+    world.apply([dpv("shop-admin")]);
+    let admin = |world: &World| service_of(world, "admin.shop.example.com/");
+    let plain = |world: &World| world.get(&Ask::get("shop.example.com/"));
+    assert_eq!((admin(&world), &*plain(&world)), ((0, "no-service"), "base active"));
+    // Another version's, or made from what another group calls so.
+    let mut foreign = clone_service("shop-admin", "shop-admin");
+    foreign["metadata"]["ownerReferences"][0]["apiVersion"] = json!("elsewhere.example/v1");
+    for other in [clone_service("shop-admin", "shop-version-1"), foreign] {
+        world.apply([other]);
+        assert_eq!((admin(&world), &*plain(&world)), ((0, "no-service"), "base active"));
+    }
+    world.apply([clone_service("shop-admin", "shop-admin")]);
+    assert_eq!((admin(&world), &*plain(&world)), ((1, ""), "admin active"));
+    world.apply([service("shop-admin", "admin")]);
+    assert_eq!(admin(&world), (0, "no-service"), "it was taken out of the version's hands");
+}
+
+#[test]
+fn an_id_that_passes_to_another_leaves_the_pods_behind() {
+    for suspend in [false, true] {
+        let mut world = World::shop(json!({}));
+        let named = |name: &str, day: u8| {
+            let mut object = dpv(name);
+            object["metadata"]["creationTimestamp"] = json!(format!("2026-01-0{day}T00:00:00Z"));
+            object["spec"] = json!({"name": "shop", "version": "x", "suspend": suspend});
+            object
+        };
+        let mut portless = clone_service("shop-x", "older");
+        portless["spec"]["ports"] = json!([{"name": "http", "port": 80, "protocol": "UDP"}]);
+        let first = if suspend { portless } else { clone_service("shop-x", "older") };
+        world.apply([named("older", 1), named("younger", 2), first, slice("shop-x", &["10.0.9.9"])]);
+        let x = |world: &World| service_of(world, "x.shop.example.com/");
+        let (before, without) =
+            if suspend { ((0, "suspended"), (0, "suspended")) } else { ((1, ""), (0, "no-service")) };
+        assert_eq!((x(&world), world.findings("shop").len()), (before, usize::from(suspend)));
+        world.remove(Kind::DeploymentVersion, "older");
+        assert_eq!((x(&world), world.findings("shop").len()), (without, 0));
+        world.apply([clone_service("shop-x", "younger")]);
+        assert_eq!(x(&world), (1, ""));
+    }
+}
+
 #[test]
 fn addresses_that_lead_to_the_node_itself_are_refused() {
     let mut world = World::shop(json!({}));

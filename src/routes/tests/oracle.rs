@@ -64,11 +64,18 @@ fn name(value: &Value) -> &str {
 
 // ---- versions ----
 
-/// The versions of a base and whether each is suspended; the base itself always counts.
-fn versions(objects: &Objects, ns: &str, base: &str) -> BTreeMap<String, bool> {
+/// The versions of a base and the DeploymentVersion of each; the base itself always counts.
+fn versions<'o>(objects: &'o Objects, ns: &str, base: &str) -> BTreeMap<String, &'o str> {
     let mut dpvs: Vec<&Value> =
         of_kind(objects, "DeploymentVersion").filter(|it| namespace(it) == ns).collect();
-    dpvs.sort_by_key(|it| (text(it, "/metadata/creationTimestamp"), name(it)));
+    // What no API server has made yet is the newest.
+    dpvs.sort_by_key(|it| {
+        (
+            it.pointer("/metadata/creationTimestamp").is_none(),
+            text(it, "/metadata/creationTimestamp"),
+            name(it),
+        )
+    });
     let mut found = BTreeMap::new();
     for dpv in dpvs {
         let own = name(dpv);
@@ -89,8 +96,7 @@ fn versions(objects: &Objects, ns: &str, base: &str) -> BTreeMap<String, bool> {
             None => own.strip_prefix(&format!("{base}-")).unwrap_or(own),
         };
         if is_id(id) && id != "base" && !found.contains_key(id) {
-            let suspended = dpv.pointer("/spec/suspend") == Some(&Value::Bool(true));
-            found.insert(id.to_owned(), suspended);
+            found.insert(id.to_owned(), own);
         }
     }
     found
@@ -136,6 +142,11 @@ fn is_up(objects: &Objects, router: &Value, id: &str, strictly: bool) -> bool {
     let Some(base_service) = base_service(objects, router) else { return false };
     let service_name = if id == "base" { base_service } else { format!("{base_service}-{id}") };
     let Some(service) = get(objects, "Service", ns, &service_name) else { return false };
+    let dpv = versions(objects, ns, text(router, "/spec/base")).get(id).copied();
+    if id != "base" && !(is_clone(service) && dpv == Some(text(service, "/metadata/ownerReferences/0/name")))
+    {
+        return false;
+    }
     if !strictly && text(service, "/spec/type") == "ExternalName" {
         return false;
     }

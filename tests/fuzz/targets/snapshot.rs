@@ -9,7 +9,7 @@ use synkronic::inventory::snapshot::{decode, encode};
 fuzz_target!(|data: &[u8]| {
     let _ = decode(data);
     // In a frame of its own, so that its lines are looked at.
-    let mut bytes = b"{\"synkronic\":\"snapshot\",\"format\":1,\"written\":\"2026-01-01T00:00:00Z\"}\n".to_vec();
+    let mut bytes = b"{\"synkronic\":\"snapshot\",\"format\":2,\"written\":\"2026-01-01T00:00:00Z\"}\n".to_vec();
     bytes.extend_from_slice(data);
     bytes.push(b'\n');
     let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
