@@ -40,7 +40,8 @@ pub struct DeploymentVersionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub namespace: Option<String>,
-    /// The version id, a DNS label; `base` is reserved. Default: the object's name without `<base>-`.
+    /// The version id, a DNS label; `base` is reserved. Of several that ask for the same the one that has it keeps
+    /// it, else the oldest gets it. Default: the object's name without `<base>-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL), extend("x-kubernetes-validations" = validations(&[VERSION_IS_NOT_BASE])))]
     pub version: Option<String>,

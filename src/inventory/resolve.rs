@@ -1,8 +1,8 @@
 //! Who is a version of what, kept up to date change by change.
 //!
 //! A DeploymentVersion is looked at again where it changed itself, or where a Deployment came or went that it
-//! could mean: one that it names, or whose name it begins with. Its id is then its own where none older claims
-//! the same. It decides nothing else than [`super::versions`] says of one DeploymentVersion.
+//! could mean: one that it names, or whose name it begins with. Its id is then its own where nobody who claims the
+//! same comes before it: who has it already, as its status says, and then the oldest. It decides nothing else than [`super::versions`] says of one DeploymentVersion.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +16,13 @@ use super::update::News;
 use super::versions::{Resolution, Version, version_taken};
 use crate::api::VersionId;
 
-/// A DeploymentVersion that asks for an id of a base. The order is that of giving: the oldest first.
+/// A DeploymentVersion that asks for an id of a base. The order is that of giving: who has it already, then the oldest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
     base: Key,
     id: VersionId,
+    /// Whether it did not have the id before.
+    is_new: bool,
     created: Timestamp,
     dpv: Key,
 }
@@ -60,8 +62,13 @@ impl Ids {
     }
 
     fn claimants(&self, base: &Key, id: &VersionId) -> impl Iterator<Item = &Key> {
-        let first =
-            Claim { base: base.clone(), id: id.clone(), created: Timestamp::MIN, dpv: base.sibling("") };
+        let first = Claim {
+            base: base.clone(),
+            id: id.clone(),
+            is_new: false,
+            created: Timestamp::MIN,
+            dpv: base.sibling(""),
+        };
         let asks = move |claim: &&Claim| claim.base == *base && claim.id == *id;
         self.claims.range(first..).take_while(asks).map(|claim| &claim.dpv)
     }
@@ -93,8 +100,9 @@ impl Inventory {
                 Some((Ok(resolved), facts)) => {
                     let (created, _) = facts.meta.age();
                     let (base, id) = (resolved.base, resolved.version);
+                    let is_new = !facts.status.holds(&base.name, &id);
                     open.entry((base.clone(), id.clone())).or_default().push(dpv.clone());
-                    self.ids.claim(Claim { base, id, created, dpv });
+                    self.ids.claim(Claim { base, id, is_new, created, dpv });
                 }
             }
         }
@@ -121,7 +129,7 @@ impl Inventory {
         self.set_version_of(base, &id, is_base.then_some(version), changes);
     }
 
-    /// Gives an id to the oldest of its claimants. Where that is the one who had it, only those who ask anew
+    /// Gives an id to the first of its claimants. Where that is the one who had it, only those who ask anew
     /// hear of it.
     fn give(&mut self, base: &Key, id: &VersionId, asking: Vec<Key>, changes: &mut Changes) {
         let holder = self.ids.claimants(base, id).next().cloned();

@@ -86,6 +86,41 @@ fn the_older_holds_the_id() {
 }
 
 #[test]
+fn who_has_an_id_keeps_it_from_an_older_newcomer() {
+    let shop = || vec![deployment("shop"), deployment("web")];
+    let aged = |name: &str, day: u8, status: Value| {
+        let mut object = dpv(name, json!({"name": "shop", "version": "x"}));
+        object["metadata"]["creationTimestamp"] = json!(format!("2026-01-0{day}T00:00:00Z"));
+        object["status"] = status;
+        object
+    };
+    let was = |base: &str, id: &str| json!({"base": {"name": base}, "version": id});
+    let none = || json!({});
+    for (older, younger, holder) in [
+        (none(), none(), "older"),
+        (was("shop", "a"), was("shop", "x"), "younger"),
+        (none(), was("shop", "x"), "younger"),
+        (was("shop", "x"), was("shop", "x"), "older"),
+        // Another id, or of another base: that says nothing of this one.
+        (none(), was("shop", "a"), "older"),
+        (none(), was("web", "x"), "older"),
+    ] {
+        let mut inventory = Inventory::default();
+        let what = format!("{older} {younger}");
+        let (older, younger) = (aged("older", 1, older), aged("younger", 2, younger));
+        apply(&mut inventory, shop().into_iter().chain([older, younger]));
+        let loser = if holder == "older" { "younger" } else { "older" };
+        assert!(resolved(&inventory, holder).is_ok(), "{what}");
+        assert_eq!(resolved(&inventory, loser), Err("VersionTaken"), "{what}");
+        let versions = inventory.versions_of(&Key::new("n", "shop")).unwrap();
+        assert_eq!(versions[&VersionId::parse("x").unwrap()].dpv, Some(Key::new("n", holder)));
+        // It passes on when it is given up.
+        inventory.update([Edit::Remove(Kind::DeploymentVersion, Key::new("n", holder))]);
+        assert!(resolved(&inventory, loser).is_ok(), "{what}");
+    }
+}
+
+#[test]
 fn a_clone_is_what_one_of_our_deployment_versions_controls() {
     let owned = |by: &str, controls: bool, labels: Value| {
         let mut object = deployment("shop-1");

@@ -64,7 +64,7 @@ impl Inventory {
         self.versions.iter()
     }
 
-    /// What one DeploymentVersion comes to by itself; that an older one holds its id is not seen here.
+    /// What one DeploymentVersion comes to by itself; that another holds its id is not seen here.
     ///
     /// # Errors
     /// Why it is a version of nothing.
@@ -191,8 +191,8 @@ pub(super) fn version_taken(dpv: &VersionFacts, holder: &Key, base: &Key, id: &V
         "VersionTaken",
         "spec.version",
         format!(
-            "the DeploymentVersion `{}` is older and holds the version id `{id}` of base `{}`; choose another \
-             in `spec.version`, or delete the older one",
+            "the DeploymentVersion `{}` holds the version id `{id}` of base `{}`; choose another in \
+             `spec.version`, or delete that one",
             holder.name, base.name
         ),
     )

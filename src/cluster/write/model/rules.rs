@@ -269,6 +269,30 @@ fn another_version_id_renames_the_services_the_new_ones_first() {
 }
 
 #[test]
+fn an_older_version_that_moves_to_a_taken_id_takes_it_from_nobody() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    world.pass(5_000);
+    world.put(DPV, version("v2", image("shop:2")));
+    world.rest();
+    world.edit(DPV, "shop-v1", |it| it["spec"]["version"] = json!("v2"));
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Ready").1, "VersionTaken");
+    assert_eq!(world.condition("shop-v2", "Ready").0, "True");
+    assert!(world.has(SERVICE, "shop-v1") && world.has(DEPLOYMENT, "shop-v1"), "what runs stays");
+    world.edit(DPV, "shop-v2", |it| it["spec"]["deploymentSpec"] = image("shop:3"));
+    world.rest();
+    assert_eq!(image_of(&world, "shop-v2"), "shop:3", "and is kept by nothing");
+    world.edit(DPV, "shop-v2", |it| it["spec"]["version"] = json!("v3"));
+    world.rest();
+    for name in ["shop-v1", "shop-v2"] {
+        assert_eq!(world.condition(name, "Ready").0, "True", "{name}");
+    }
+    let dpv = |name: &str| world.get(DPV, name).unwrap()["status"]["services"].clone();
+    assert_eq!((dpv("shop-v1"), dpv("shop-v2")), (json!(["shop-v2"]), json!(["shop-v3"])));
+}
+
+#[test]
 fn what_is_refused_keeps_its_objects_and_so_does_one_whose_base_is_gone() {
     let mut world = World::shop(&["v1"]);
     world.rest();
