@@ -17,6 +17,12 @@ impl IdPattern {
         Self(text.to_owned())
     }
 
+    /// The pattern as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The literal text before the first `*`.
     #[must_use]
     pub fn literal_beginning(&self) -> &str {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::findings::Findings;
 use crate::api::Host;
 use crate::inventory::object::RouterFacts;
+use crate::inventory::owners::Kept;
 use crate::inventory::{Finding, Inventory};
 
 /// The hosts that a Router holds, and what is wrong with the others.
@@ -20,13 +21,8 @@ pub(super) fn judge(inventory: &Inventory, router: &RouterFacts) -> (BTreeSet<Ho
                 continue;
             }
         };
-        let owners = inventory.host_owners().of(&host);
-        if !owners.is_empty() && !owners.contains(&&*router.meta.key.namespace) {
-            let message = format!(
-                "`{host}` is kept for {} (`--host-owner`); ask the administrator, or choose another host",
-                owners.iter().map(|owner| format!("namespace `{owner}`")).collect::<Vec<_>>().join(", ")
-            );
-            findings.reject("HostNotAllowed", field, message);
+        if let Some(kept) = inventory.host_owners().refusal(&router.meta.key.namespace, &host) {
+            findings.reject("HostNotAllowed", field, not_allowed(&host, &kept));
             continue;
         }
         match inventory.contender(router, &host) {
@@ -50,6 +46,20 @@ pub(super) fn judge(inventory: &Inventory, router: &RouterFacts) -> (BTreeSet<Ho
     }
     warn_of_hidden_versions(router, &held, &mut findings);
     (held, findings.into_vec())
+}
+
+/// What is said of a host that an administrator keeps for others.
+fn not_allowed(host: &Host, kept: &Kept<'_>) -> String {
+    match kept {
+        Kept::Itself(owners) => format!(
+            "`{host}` is kept for {} (`--host-owner`); ask the administrator, or choose another host",
+            owners.iter().map(|owner| format!("namespace `{owner}`")).collect::<Vec<_>>().join(", ")
+        ),
+        Kept::Below { hosts, namespace } => format!(
+            "`{host}` covers `{hosts}`, which is kept for namespace `{namespace}` (`--host-owner`); list the hosts \
+             that lead here one by one, or ask the administrator"
+        ),
+    }
 }
 
 /// `*.shop.example.com` comes before `version-2.shop.example.com`: the versions of `shop.example.com` then

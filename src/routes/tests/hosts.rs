@@ -3,6 +3,22 @@
 use serde_json::json;
 
 use super::world::*;
+use crate::inventory::Inventory;
+use crate::inventory::owners::HostOwners;
+
+#[test]
+fn a_wildcard_over_a_kept_host_is_refused_with_the_host() {
+    let owners = HostOwners::new(["pay=pay.example.com".parse().unwrap()]);
+    let mut world = World::of([]);
+    world.inventory = Inventory::with(owners);
+    world.apply(shop_objects());
+    world.apply([router("shop", json!({"hosts": ["*.example.com", "pay.example.com", "a.example.com"]}))]);
+    assert_eq!(world.get(&Ask::get("pay.example.com/")), "no host");
+    assert_eq!(world.get(&Ask::get("a.example.com/")), "base active");
+    assert_eq!(world.findings("shop"), ["HostNotAllowed spec.hosts[0]", "HostNotAllowed spec.hosts[1]"]);
+    let message = world.message("shop", "HostNotAllowed");
+    assert!(message.contains("`pay.example.com`, which is kept for namespace `pay`"), "{message}");
+}
 
 #[test]
 fn a_plain_request_gets_the_base_or_the_active_version() {
