@@ -23,7 +23,8 @@ use synkronic::standing::{self, Statuses};
 
 const BASES: [&str; 3] = ["shop", "shop-api", "web"];
 /// Names that collide: with bases, with one another's Services, by their first 63 characters, and by hash.
-const VERSIONS: [&str; 9] = [
+const VERSIONS: [&str; 10] = [
+    "shop",
     "shop-v1",
     "shop-v2",
     "shop-api-v1",

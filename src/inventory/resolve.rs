@@ -1,7 +1,7 @@
 //! Who is a version of what, kept up to date change by change.
 //!
 //! A DeploymentVersion is looked at again where it changed itself, or where a Deployment came or went that it
-//! could mean: one that it names, or whose name it begins with. Its id is then its own where nobody who claims the
+//! could mean: one that it names, whose name it has, or whose name it begins with. Its id is then its own where nobody who claims the
 //! same comes before it: who has it already, as its status says, and then the oldest. It decides nothing else than [`super::versions`] says of one DeploymentVersion.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +80,7 @@ impl Inventory {
         for deployment in &news.deployments {
             self.renew_base(deployment, &mut news.changes);
             news.unresolved.extend(self.ids.naming(deployment).cloned());
+            news.unresolved.extend(self.dpvs.get(deployment).map(|dpv| dpv.meta.key.clone()));
             let beginning = format!("{}-", deployment.name);
             let of_name = self.dpvs.beginning(&deployment.namespace, &beginning);
             news.unresolved.extend(of_name.map(|dpv| dpv.meta.key.clone()));
