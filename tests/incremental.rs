@@ -111,6 +111,7 @@ fn version() -> impl Strategy<Value = Value> {
         json!({"services": ["shop"]}),
         json!({"services": []}),
         json!({"services": ["web"]}),
+        json!({"services": ["shop-v1"]}),
         json!({"serviceSpec": {"nonsense": 1}}),
         json!({"serviceSpec": {"ports": [{"port": 80, "protocol": "TCP", "name": "x"}]}}),
         json!({"deploymentSpec": {"template": {"metadata": {"labels": {"app": "other"}}}}}),
@@ -200,6 +201,20 @@ fn pod() -> impl Strategy<Value = Value> {
             "status": {"containerStatuses": [{"name": "web", "image": "a", "imageID": "", "ready": false,
                 "restartCount": exit, "state": {"terminated": {"exitCode": exit}}}]}})
     })
+}
+
+/// A shop with a version: what names its clones is seldom there by chance.
+fn shop() -> Vec<Step> {
+    let labels = json!({"app": "shop"});
+    let template = json!({"metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "web", "image": "a:1"}]}});
+    let base = json!({"selector": {"matchLabels": labels}, "template": template});
+    let service = json!({"selector": labels, "ports": [{"port": 80}]});
+    vec![
+        Step::Put(object("apps/v1", "Deployment", "shop", base)),
+        Step::Put(object("v1", "Service", "shop", service)),
+        Step::Put(object("kyaninus.com/v1", "DeploymentVersion", "shop-v1", json!({}))),
+    ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -373,9 +388,12 @@ proptest! {
 
     #[test]
     fn what_follows_a_change_is_what_is_made_anew(
+        begun in any::<bool>(),
         batches in proptest::collection::vec(proptest::collection::vec(step(), 1..4), 1..24),
     ) {
         let mut world = World::default();
+        let changes = world.take(if begun { shop() } else { Vec::new() });
+        world.settle(&changes)?;
         for batch in batches {
             let changes = world.take(batch);
             world.settle(&changes)?;
@@ -384,9 +402,12 @@ proptest! {
 
     #[test]
     fn several_updates_may_be_taken_as_one(
+        begun in any::<bool>(),
         batches in proptest::collection::vec(proptest::collection::vec(step(), 1..6), 1..6),
     ) {
         let mut world = World::default();
+        let changes = world.take(if begun { shop() } else { Vec::new() });
+        world.settle(&changes)?;
         for batch in batches {
             let mut changes = Changes::default();
             for step in batch {
@@ -394,5 +415,21 @@ proptest! {
             }
             world.settle(&changes)?;
         }
+    }
+}
+
+#[test]
+fn who_names_a_clone_is_told_when_it_comes_and_goes() {
+    let version = VERSIONS.iter().position(|name| *name == "shop-v1").unwrap();
+    let naming = object("kyaninus.com/v1", "DeploymentVersion", "shop-v2", json!({"services": ["shop-v1"]}));
+    let mut world = World::default();
+    for batch in [
+        shop(),
+        vec![Step::Put(naming)],
+        vec![Step::Clone { version, labels: None, generation: 1 }],
+        vec![Step::Unclone { version }],
+    ] {
+        let changes = world.take(batch);
+        world.settle(&changes).unwrap();
     }
 }

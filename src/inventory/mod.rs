@@ -99,6 +99,8 @@ pub struct Inventory {
     pods_by_label: BTreeSet<(Key, Arc<str>)>,
     /// DeploymentVersions by namespace and the value of that label for them.
     dpvs_by_label: BTreeSet<(Key, Arc<str>)>,
+    /// DeploymentVersions by a Service that they name.
+    dpvs_by_service: BTreeSet<(Key, Arc<str>)>,
     /// What the clones of a base are kept as differences from.
     exemplars: document::Exemplars,
     /// DeploymentVersions whose clone's name is not their own, because it would be too long; by that name.

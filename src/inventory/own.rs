@@ -40,6 +40,11 @@ impl Inventory {
         of_first(&self.pods_by_label, &label).filter_map(|pod| self.pods.get(&pod))
     }
 
+    /// The DeploymentVersions that name this Service among those that they clone, whether it is there or not.
+    pub fn dpvs_naming(&self, service: &Key) -> impl Iterator<Item = Key> {
+        of_first(&self.dpvs_by_service, service)
+    }
+
     /// The DeploymentVersions whose pods bear this value of the label `kyaninus.com/dpv`.
     pub(super) fn dpvs_of_label(&self, label: &Key) -> impl Iterator<Item = Key> {
         of_first(&self.dpvs_by_label, label)

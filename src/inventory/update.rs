@@ -194,6 +194,11 @@ impl Inventory {
         }
         if before.as_ref().map(|it| &it.spec.services) != after.as_ref().map(|it| &it.spec.services) {
             news.rewired.insert(key.clone());
+            for named in before.iter().flat_map(|it| it.named_services()) {
+                self.dpvs_by_service.remove(&(named, key.name.clone()));
+            }
+            let named = after.iter().flat_map(|it| it.named_services());
+            self.dpvs_by_service.extend(named.map(|named| (named, key.name.clone())));
         }
         if let Some(base) = before.as_deref().and_then(VersionFacts::named_base) {
             self.ids.unname(&base, key);

@@ -59,22 +59,19 @@ impl Made {
                 == (&dpv.meta.uid, dpv.meta.created, &dpv.meta.annotations)
     }
 
-    /// Whether one of these concerns this version apart from its base.
+    /// Whether one of these concerns this version apart from its base, and from its naming a Service.
     pub fn is_concerned(&self, turns: &[Turn]) -> bool {
         let is_refused = self.version.is_some() && self.changed.is_empty();
         is_refused && !turns.is_empty()
             || turns.iter().any(|turn| {
-                let named = turn.who.kind == Kind::Service
-                    && self.dpv.spec.services.iter().flatten().any(|name| **name == *turn.who.key.name);
                 let warned =
                     |selector: &Selector| turn.who.kind == Kind::PodDisruptionBudget && selector.is_empty();
-                named
-                    || turn.selectors.iter().any(|selector| {
-                        warned(selector)
-                            || selector.matches_by(|key| self.asked_label(key))
-                            || self.changed.iter().any(|it| selector.matches_by(|key| self.label_of(it, key)))
-                            || self.odd.as_ref().is_some_and(|labels| selector.matches(labels))
-                    })
+                turn.selectors.iter().any(|selector| {
+                    warned(selector)
+                        || selector.matches_by(|key| self.asked_label(key))
+                        || self.changed.iter().any(|it| selector.matches_by(|key| self.label_of(it, key)))
+                        || self.odd.as_ref().is_some_and(|labels| selector.matches(labels))
+                })
             })
     }
 

@@ -108,6 +108,10 @@ impl Planner {
                     if self.names.is_wanted(&name) {
                         task.names.insert(name);
                     }
+                    // A clone turns for nobody, but who names it is told that it is one.
+                    if *kind == Kind::Service {
+                        task.versions.extend(inventory.dpvs_naming(key));
+                    }
                     let place = self.places.entry(key.namespace.clone());
                     let place = place.or_insert_with(|| Place::of(inventory, &key.namespace));
                     if let Some(turn) = place.renew(inventory, *kind, key) {

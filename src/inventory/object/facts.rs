@@ -222,6 +222,11 @@ impl VersionFacts {
         ObjectReference { kind: Kind::DeploymentVersion, key: self.meta.key.clone() }
     }
 
+    /// The Services that it names, where it names those that it clones.
+    pub fn named_services(&self) -> impl Iterator<Item = Key> {
+        self.spec.services.iter().flatten().map(|name| self.meta.key.sibling(name.as_str()))
+    }
+
     /// Why it is not ready, in the one word of its condition; nothing where it is, or nobody has said.
     #[must_use]
     pub fn trouble(&self) -> Option<&str> {
