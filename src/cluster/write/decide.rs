@@ -256,7 +256,11 @@ impl Survey {
         let (Some(uid), target) = (&live.meta.uid, write(Act::Event { object: Value::Null }).target) else {
             return;
         };
-        let Some(difference) = difference(&target, live, uid, prepared, memory) else { return };
+        let Some(difference) = difference(&target, live, uid, prepared, memory) else {
+            // It was made after all: only its answer was lost.
+            memory.relieve(&Lane::Clone(dpv.meta.key.clone()), &target);
+            return;
+        };
         if difference.because == Because::Drift {
             let at = memory.contests.may_set_back(&target, &difference.field, now);
             if at > now {

@@ -254,7 +254,8 @@ impl Memory {
         }
     }
 
-    fn relieve(&mut self, lane: &Lane, target: &ObjectReference) {
+    /// Nothing stands in the way of an object any more.
+    pub(super) fn relieve(&mut self, lane: &Lane, target: &ObjectReference) {
         let told = self.troubles.relieve(lane, target);
         self.tell_anew(lane, told);
     }

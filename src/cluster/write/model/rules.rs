@@ -179,6 +179,20 @@ fn a_field_that_is_no_longer_wanted_goes() {
 }
 
 #[test]
+fn a_write_that_only_lost_its_answer_is_no_trouble() {
+    let mut world = World::shop(&["v1"]);
+    // Enough to be told of; the last one was made.
+    world.faults.extend([Some(Fault::Before), Some(Fault::Before), Some(Fault::Lost)]);
+    while !world.faults.is_empty() {
+        world.hear(usize::MAX);
+        world.turn();
+        world.pass(10_000);
+    }
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Cloned").1, "Cloned");
+}
+
+#[test]
 fn an_autoscalers_replicas_are_its_own() {
     let mut world = World::shop(&["v1"]);
     world.rest();
