@@ -177,7 +177,7 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     for found in service::wanted(inventory, &subject, &ground.services)? {
         let name = names::service(&found.meta.key.name, &resolved.version);
         let overlay = overlays.service.as_ref();
-        let object = service::clone(&subject, &found, &name, overlay, &chosen.labels, &mut warnings)?;
+        let object = service::clone(&subject, &found, &name, overlay, &mut warnings)?;
         check_exposure(&subject, around.settings, &found, &object)?;
         warnings.extend(service::lost_ports(&subject, &object, &spec));
         services.push((Kind::Service, name, object));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::clone::{Subject, add_metadata};
 use super::json::{containers, list, text};
@@ -101,6 +101,11 @@ pub(super) fn lost_ports(subject: &Subject<'_>, clone: &Value, spec: &Value) -> 
 
 /// The clone of one Service.
 ///
+/// It selects by the one label that all of the version's pods have for as long as there are any, the Deployment's
+/// way. By more of them (the base's keys, with the version's values) pods that run would leave it as soon as another
+/// value is chosen, long before there are new ones. Nothing is lost: only what selects the base's pods by what their
+/// template says is cloned.
+///
 /// # Errors
 /// Where the overlay doesn't fit it.
 pub(super) fn clone(
@@ -108,7 +113,6 @@ pub(super) fn clone(
     service: &ServiceFacts,
     name: &str,
     overlay: Option<&Overlay>,
-    pod_labels: &Labels,
     warnings: &mut Vec<Finding>,
 ) -> Result<Value, Vec<Finding>> {
     let mut spec = strip::service_spec(service.object.field("spec"));
@@ -117,15 +121,8 @@ pub(super) fn clone(
         warnings.extend(subject.notes("spec.serviceSpec", applied.notes));
         spec = applied.spec;
     }
-    let mut selector: Map<String, Value> = service
-        .selector
-        .iter()
-        .flat_map(Labels::keys)
-        .filter_map(|key| Some((key.to_owned(), pod_labels.get(key)?.into())))
-        .collect();
-    selector.insert(names::LABEL_DPV.to_owned(), subject.hash.as_str().into());
     if let Some(spec) = spec.as_object_mut() {
-        spec.insert("selector".to_owned(), Value::Object(selector));
+        spec.insert("selector".to_owned(), json!({names::LABEL_DPV: subject.hash}));
     }
     let mut object = json!({"apiVersion": "v1", "kind": "Service", "spec": spec});
     add_metadata(&mut object, subject, name, Labels::new(), Labels::new());

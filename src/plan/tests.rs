@@ -64,9 +64,12 @@ fn refused(plan: &Plan, name: &str) -> Vec<&'static str> {
 
 /// Something of the clone's Deployment.
 fn at(plan: &Plan, name: &str, pointer: &str) -> Option<Value> {
-    let is = |desired: &&Desired| {
-        desired.reference.kind == Kind::Deployment && &*desired.reference.key.name == name
-    };
+    part(plan, Kind::Deployment, name, pointer)
+}
+
+/// Something of an object that is planned.
+fn part(plan: &Plan, kind: Kind, name: &str, pointer: &str) -> Option<Value> {
+    let is = |desired: &&Desired| desired.reference.kind == kind && &*desired.reference.key.name == name;
     plan.objects
         .iter()
         .find(is)
@@ -276,6 +279,11 @@ fn a_selector_that_came_later_is_told_of_until_the_pods_have_rolled() {
     let label = at(&after, "shop-v2", "/spec/template/metadata/labels/app").unwrap();
     let label = label.as_str().unwrap();
     assert!(label.starts_with("shop-v2-"), "{label}");
+    let selector = part(&after, Kind::Service, "shop-v2", "/spec/selector").unwrap();
+    let runs = part(&before, Kind::Deployment, "shop-v2", "/spec/template/metadata/labels").unwrap();
+    let selector = selector.as_object().unwrap();
+    assert!(selector.iter().all(|(key, value)| runs[key] == *value), "{selector:?} leaves the pods that run");
+    assert_eq!(part(&before, Kind::Service, "shop-v2", "/spec/selector"), Some(json!(selector)));
     apply(&mut inventory, after.objects.iter().map(|desired| desired.object.value()));
     assert_eq!(reasons(&plan(&inventory, &Settings::default()), "shop-v2"), []);
 }

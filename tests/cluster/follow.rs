@@ -27,6 +27,7 @@ async fn a_version_follows_its_base_and_nobody_else() {
     scene.becomes(CLONE, "Ready", "True", None).await;
     edits_are_set_back(&scene).await;
     the_base_is_followed(&scene).await;
+    labels_that_change_take_no_pod_away(&scene, &program).await;
     a_version_in_use_stays(&scene, &program).await;
     scene.version("version-1", "shop:2").await;
     scene.becomes(CLONE, "Ready", "True", None).await;
@@ -90,6 +91,25 @@ async fn the_base_is_followed(scene: &Scene) {
     let annotations = clone(scene).await["spec"]["template"]["metadata"]["annotations"].clone();
     assert!(annotations.get(restarted).is_none(), "the base's restart is the base's: {annotations}");
     scene.becomes(CLONE, "Ready", "True", None).await;
+}
+
+/// The labels of the active version's pods become others: those that run serve until there are new ones, which take
+/// their time.
+async fn labels_that_change_take_no_pod_away(scene: &Scene, program: &Program) {
+    make_active(scene, Some("version-1")).await;
+    program.serves("shop.test", "version-1").await;
+    let load = Load::start(program.edge, &[("shop.test".to_owned(), "version-1".to_owned())]);
+    let template = json!({"metadata": {"labels": {"app": "mine"}},
+        "spec": {"containers": [{"name": "web", "image": "shop:slow"}]}});
+    patch_version(scene, json!({"spec": {"deploymentSpec": {"template": template}}})).await;
+    until(30, "the label is not in the clone", async || {
+        clone(scene).await["spec"]["template"]["metadata"]["labels"]["app"] == "mine"
+    })
+    .await;
+    scene.kubectl(&["rollout", "status", "deployment", CLONE, "--timeout=60s"]);
+    scene.becomes(CLONE, "Ready", "True", None).await;
+    let report = load.finish().await;
+    assert!(report.asked > 0 && report.failed.is_empty(), "{report:?}");
 }
 
 async fn make_active(scene: &Scene, version: Option<&str>) {

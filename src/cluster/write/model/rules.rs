@@ -193,6 +193,33 @@ fn a_write_that_only_lost_its_answer_is_no_trouble() {
 }
 
 #[test]
+fn labels_that_change_take_no_pod_away() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    let serves = |world: &World| {
+        let slice = world.get(Kind::EndpointSlice, "shop-v1").unwrap();
+        slice["endpoints"].as_array().is_some_and(|endpoints| !endpoints.is_empty())
+    };
+    let labels = |world: &World| {
+        world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["template"]["metadata"]["labels"]["app"].clone()
+    };
+    assert!(serves(&world) && labels(&world) == "shop-v1");
+    let mine = json!({"template": {"metadata": {"labels": {"app": "mine"}}}});
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = mine);
+    // The server refuses for a while, then all goes well.
+    world.faults.extend([Some(Fault::Broken), None, Some(Fault::Busy), Some(Fault::Broken)]);
+    for _ in 0..600 {
+        world.hear(usize::MAX);
+        world.turn();
+        world.server.tick(world.now);
+        assert!(serves(&world), "its pods are no longer selected");
+        world.pass(100);
+    }
+    assert_eq!(labels(&world), "mine");
+    assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+}
+
+#[test]
 fn an_autoscalers_replicas_are_its_own() {
     let mut world = World::shop(&["v1"]);
     world.rest();

@@ -261,11 +261,11 @@ impl Server {
         }
     }
 
-    /// The EndpointSlice of a Service: one address where a Deployment that it selects is up.
+    /// The EndpointSlice of a Service: one address where it selects pods that are up.
     fn slice(&mut self, service: &Key, now: Timestamp) {
         let selector = self.objects[&(Kind::Service, service.clone())]["spec"]["selector"].clone();
         let up = self.objects.iter().any(|((kind, _), object)| {
-            let labels = &object["spec"]["template"]["metadata"]["labels"];
+            let labels = &object["status"]["labels"];
             let selects =
                 selector.as_object().is_some_and(|it| it.iter().all(|(key, value)| labels[key] == *value));
             *kind == Kind::Deployment && selects && object["status"]["readyReplicas"].as_i64() > Some(0)
@@ -421,28 +421,31 @@ fn normalise(kind: Kind, value: &mut Value) {
     }
 }
 
-/// One step of a roll-out: seen, then new pods, then pods that are up.
+/// One step of a roll-out: seen, then new pods, then pods that are up. Those before serve until then, and the labels
+/// of those that are up are noted.
 fn roll(value: &mut Value, now: Timestamp) {
     let template = crate::cluster::write::prepare::hash(&value["spec"]["template"]);
     let replicas = value["spec"]["replicas"].as_i64().unwrap_or(1);
     let generation = value["metadata"]["generation"].clone();
     let status = &value["status"];
     let fresh = status["template"].as_str() != Some(&template);
-    let up = status["availableReplicas"].as_i64() == Some(replicas);
+    let count = |field: &str| status[field].as_i64().unwrap_or_default();
+    let up = count("updatedReplicas") == replicas && count("availableReplicas") == replicas;
     let seen = status["observedGeneration"] == generation;
     if seen && !fresh && up {
         return;
     }
-    let condition = |reason: &str| json!([{"type": "Progressing", "status": "True", "reason": reason, "lastUpdateTime": whole(now)}]);
-    value["status"] = if fresh {
-        json!({"observedGeneration": generation, "template": template, "replicas": replicas,
-            "updatedReplicas": replicas, "availableReplicas": 0, "readyReplicas": 0,
-            "conditions": condition("ReplicaSetUpdated")})
+    let (updated, up, reason, labels) = if fresh {
+        (0, count("readyReplicas").min(replicas), "ReplicaSetUpdated", status["labels"].clone())
     } else {
-        json!({"observedGeneration": generation, "template": template, "replicas": replicas,
-            "updatedReplicas": replicas, "availableReplicas": replicas, "readyReplicas": replicas,
-            "conditions": condition("NewReplicaSetAvailable")})
+        let labels = value["spec"]["template"]["metadata"]["labels"].clone();
+        (replicas, replicas, "NewReplicaSetAvailable", labels)
     };
+    let condition =
+        json!([{"type": "Progressing", "status": "True", "reason": reason, "lastUpdateTime": whole(now)}]);
+    value["status"] = json!({"observedGeneration": generation, "template": template, "labels": labels,
+        "replicas": replicas, "updatedReplicas": updated, "availableReplicas": up, "readyReplicas": up,
+        "conditions": condition});
 }
 
 /// What a write is about, for the log of a test.
