@@ -357,8 +357,18 @@ fn check_exposure(
         return Ok(());
     }
     let spec = clone.get("spec").unwrap_or(&Value::Null);
-    let refused = |(path, what): (String, String)| {
-        not_allowed(subject, right, format!("spec.serviceSpec.{path}"), &what)
+    let refused = |found: service::Exposure| {
+        let field = format!("spec.serviceSpec.{}", found.path);
+        if found.is_inherited {
+            return not_allowed(subject, right, field, &found.what);
+        }
+        let message = format!(
+            "the overlay asks for {}, which no version has from its base, as what keeps the base's from the world \
+             is not cloned; leave it out, or have an administrator allow it with `--allow-overlay {}`",
+            found.what,
+            right.as_str()
+        );
+        subject.rejected("OverlayNotAllowed", field, message)
     };
     let findings: Vec<Finding> = service::exposure(service, spec).into_iter().map(refused).collect();
     if findings.is_empty() { Ok(()) } else { Err(findings) }

@@ -57,23 +57,39 @@ pub(super) fn wanted(
     if findings.is_empty() { Ok(services) } else { Err(findings) }
 }
 
-/// What an overlay gives a clone that its Service does not have: an address outside of the cluster. The path in its
-/// spec, and what it is.
-pub(super) fn exposure(service: &ServiceFacts, spec: &Value) -> Vec<(String, String)> {
+/// An address outside of the cluster that an overlay gives a clone.
+pub(super) struct Exposure {
+    /// Where in the Service's spec.
+    pub path: String,
+    /// What it would be, in a few words.
+    pub what: String,
+    /// Whether it would be the version's to have if the base's Service had it.
+    pub is_inherited: bool,
+}
+
+/// What an overlay gives a clone that its Service does not have.
+///
+/// A balancer is never inherited: what keeps the base's from the world (`loadBalancerSourceRanges`, the annotation
+/// by which a cloud makes it an internal one) is not cloned, so that the version's would be open to it.
+pub(super) fn exposure(service: &ServiceFacts, spec: &Value) -> Vec<Exposure> {
     let written = text(spec, "/type").unwrap_or("ClusterIP");
     let own = if service.type_.is_empty() { "ClusterIP" } else { &service.type_ };
     let has_node_ports = ["NodePort", "LoadBalancer"].contains(&own);
+    let is_inherited = written != "LoadBalancer";
     let mut found = Vec::new();
-    if written != "ClusterIP" && written != own {
-        found.push(("type".to_owned(), format!("a Service of type `{written}`")));
+    if written != "ClusterIP" && !(written == own && is_inherited) {
+        let what = format!("a Service of type `{written}`");
+        found.push(Exposure { path: "type".to_owned(), what, is_inherited });
     }
     if list(spec, "/externalIPs").next().is_some() {
-        found.push(("externalIPs".to_owned(), "`externalIPs`".to_owned()));
+        let what = "`externalIPs`".to_owned();
+        found.push(Exposure { path: "externalIPs".to_owned(), what, is_inherited: true });
     }
     for port in list(spec, "/ports") {
         if let (Some(node), false) = (port.get("nodePort"), has_node_ports) {
             let number = port.get("port").unwrap_or(&Value::Null);
-            found.push((format!("ports[{number}].nodePort"), format!("the node's port {node}")));
+            let path = format!("ports[{number}].nodePort");
+            found.push(Exposure { path, what: format!("the node's port {node}"), is_inherited: true });
         }
     }
     found

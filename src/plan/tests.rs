@@ -342,6 +342,12 @@ fn a_clones_service_gets_no_address_outside_but_by_the_base_or_the_administrator
     }
     let as_the_base = planned(with("NodePort", json!({"type": "NodePort"})));
     assert_eq!(reasons(&as_the_base, "shop-v2"), []);
+    // Whom the base's balancer lets in is not cloned.
+    let balancer = planned(with("LoadBalancer", json!({"type": "LoadBalancer"})));
+    assert_eq!(refused(&balancer, "shop-v2"), ["OverlayNotAllowed"]);
+    let message = &balancer.reports[&Key::new("n", "shop-v2")].findings[0].message;
+    assert!(!message.contains("give it to the base"), "it has one: {message}");
+    assert_eq!(reasons(&planned(with("LoadBalancer", json!({}))), "shop-v2"), []);
 }
 
 #[test]
