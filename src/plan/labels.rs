@@ -19,11 +19,14 @@ pub(super) struct Catcher {
     pub selector: Selector,
 }
 
+/// The labels that Synkronic gives the pods of versions, and no others.
+const OWN: [&str; 3] = [api_names::LABEL_BASE, api_names::LABEL_VERSION, api_names::LABEL_DPV];
+
 impl Catcher {
     /// Whether it would be better if it did not catch a version's pods. A NetworkPolicy does no harm: it confines
-    /// them.
-    fn is_harmful(&self) -> bool {
-        self.who.kind != Kind::NetworkPolicy
+    /// them; and what asks for versions is to have them.
+    pub fn is_harmful(&self, of_base: &Labels) -> bool {
+        self.who.kind != Kind::NetworkPolicy && !self.asks_for_versions(of_base)
     }
 
     /// Whether a version whose pods it catches may not run.
@@ -31,8 +34,17 @@ impl Catcher {
         match self.who.kind {
             Kind::NetworkPolicy => false,
             Kind::PodDisruptionBudget => self.catches(of_base),
-            _ => true,
+            _ => self.is_harmful(of_base),
         }
+    }
+
+    /// Whether it selects pods by something that only versions bear: one Service by which all versions are scraped,
+    /// or a certain one. A base can bear it, too, as a copy of a clone does; then it is the base's.
+    pub fn asks_for_versions(&self, of_base: &Labels) -> bool {
+        let labels = self.selector.match_labels.keys();
+        let asked = self.selector.match_expressions.iter();
+        let asked = asked.filter(|it| matches!(it.operator.as_str(), "In" | "Exists"));
+        labels.chain(asked.map(|it| it.key.as_str())).any(|key| OWN.contains(&key)) && !self.catches(of_base)
     }
 
     /// Whether it selects these pods by something they have.
@@ -59,9 +71,9 @@ const TRIES: usize = 64;
 /// `asked` is what the base and the overlay come to, with Synkronic's own labels; `of_base` are the base's; of
 /// the keys in `overlays`, which the overlay sets itself, as few as can be change.
 ///
-/// What must not catch the pods are Services and Deployments, and the budgets that select the base's pods. A
-/// budget that is not the base's, and would catch them by what they lack (`NotIn`, `DoesNotExist`), is avoided
-/// where it can be.
+/// What must not catch the pods are Services and Deployments, and the budgets that select the base's pods; but what
+/// asks for versions by Synkronic's own labels may. A budget that is not the base's, and would catch them by what
+/// they lack (`NotIn`, `DoesNotExist`), is avoided where it can be.
 ///
 /// # Errors
 /// What would catch the pods whatever is changed.
@@ -73,7 +85,8 @@ pub(super) fn choose<'c>(
     version: &VersionId,
     dpv: &str,
 ) -> Result<Chosen, Vec<&'c Catcher>> {
-    let caught: Vec<&Catcher> = catchers.iter().filter(|catcher| catcher.catches(asked)).collect();
+    let caught: Vec<&Catcher> =
+        catchers.iter().filter(|it| !it.asks_for_versions(of_base) && it.catches(asked)).collect();
     let escapes: Vec<Escape> = caught.iter().map(|catcher| Escape::of(&catcher.selector, asked)).collect();
     let held: Vec<&Catcher> = caught
         .iter()
@@ -95,7 +108,7 @@ pub(super) fn choose<'c>(
         let labels = changed(asked, moves, version, salt);
         let changed = moves.keys().cloned().collect();
         let mut caught: Vec<&Catcher> =
-            catchers.iter().filter(|it| it.is_harmful() && it.catches(&labels)).collect();
+            catchers.iter().filter(|it| it.is_harmful(of_base) && it.catches(&labels)).collect();
         if caught.is_empty() {
             return Ok(Chosen { labels, changed, given_up: tried });
         }
@@ -124,8 +137,7 @@ struct Escape {
 impl Escape {
     fn of(selector: &Selector, labels: &Labels) -> Self {
         let mut escape = Self::default();
-        let ours = [api_names::LABEL_BASE, api_names::LABEL_VERSION, api_names::LABEL_DPV];
-        let free = |key: &str| labels.contains_key(key) && !ours.contains(&key);
+        let free = |key: &str| labels.contains_key(key) && !OWN.contains(&key);
         for key in selector.match_labels.keys().filter(|key| free(key)) {
             escape.by_change.insert(key.to_owned());
         }

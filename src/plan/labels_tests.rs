@@ -95,6 +95,39 @@ fn an_empty_selector_and_a_network_policy_hold_nobody_back() {
 }
 
 #[test]
+fn what_asks_for_versions_may_have_them_unless_it_has_the_base_too() {
+    let (base, version) = ("kyaninus.com/base", "kyaninus.com/version");
+    let of_base = labels(&[("app", "shop")]);
+    let asked = labels(&[("app", "shop"), (base, "shop"), (version, "v2")]);
+    let choose_by = |catchers: &[Catcher], of_base: &Labels| {
+        let version = VersionId::parse("v2").unwrap();
+        choose(catchers, of_base, &asked, &BTreeSet::new(), &version, "shop-v2")
+            .map(|chosen| chosen.labels.get("app").map(str::to_owned))
+            .map_err(|caught| caught.len())
+    };
+    let own = service("own", &[("app", "shop")]);
+    let exists = json!({"matchExpressions": [{"key": base, "operator": "Exists"}]});
+    for purpose in [
+        service("all", &[(base, "shop")]),
+        service("one", &[(version, "v2")]),
+        service("named", &[("app", "shop-v2"), (version, "v2")]),
+        catcher(Kind::PodDisruptionBudget, "any", exists),
+    ] {
+        let chosen = choose_by(&[own.clone(), purpose], &of_base);
+        assert_eq!(chosen, Ok(Some("shop-v2".to_owned())), "nothing gives way to it");
+    }
+    let not_one = json!({"matchExpressions": [{"key": version, "operator": "NotIn", "values": ["v1"]}]});
+    let not_one = catcher(Kind::PodDisruptionBudget, "others", not_one);
+    assert_eq!(
+        choose_by(&[not_one], &of_base),
+        Err(1),
+        "the base's pods lack the label, and are selected, too"
+    );
+    let copied = labels(&[("app", "shop"), (base, "shop")]);
+    assert_eq!(choose_by(&[service("all", &[(base, "shop")])], &copied), Err(1), "the base's pods bear it");
+}
+
+#[test]
 fn the_overlays_labels_stay_where_they_are_safe() {
     let base = [service("s", &[("app", "nginx")]), service("t", &[("app", "nginx"), ("tier", "web")])];
     let asked = [("app", "nginx-v1"), ("tier", "web")];

@@ -153,7 +153,8 @@ impl Planner {
             let Some(made) = self.made.get_mut(key) else { continue };
             made.note_running(running_labels(inventory, key));
             let catchers = self.places.get(&key.namespace).map_or(&[][..], Place::catchers);
-            if made.version.is_some() && made.caught != caught(inventory, key, catchers) {
+            let Some((base, _)) = &made.version else { continue };
+            if made.caught != caught(inventory, key, base, catchers) {
                 task.versions.insert(key.clone());
             }
         }
@@ -257,7 +258,7 @@ impl Planner {
         };
         let place = self.places.entry(key.namespace.clone());
         let place = place.or_insert_with(|| Place::of(around.inventory, &key.namespace));
-        let caught = caught(around.inventory, &key, place.catchers());
+        let caught = caught(around.inventory, &key, &resolved.base, place.catchers());
         let url = url(around, resolved);
         let catchers = place.catchers();
         let given = Given { dpv: &dpv, resolved, catchers, caught: &caught, url: url.as_deref() };
@@ -321,11 +322,13 @@ fn url(around: &Around<'_>, resolved: &Resolved) -> Option<String> {
     around.inventory.urls_of(&resolved.base, &resolved.version, around.settings).into_iter().next()
 }
 
-/// What catches the pods that run now. A NetworkPolicy does no harm.
-fn caught(inventory: &Inventory, dpv: &Key, catchers: &[Catcher]) -> Vec<ObjectReference> {
+/// What catches the pods that run now, and should not.
+fn caught(inventory: &Inventory, dpv: &Key, base: &Key, catchers: &[Catcher]) -> Vec<ObjectReference> {
     let Some(labels) = running_labels(inventory, dpv) else { return Vec::new() };
-    let harmful = catchers.iter().filter(|catcher| catcher.who.kind != Kind::NetworkPolicy);
-    harmful.filter(|it| it.catches(labels)).map(|it| it.who.clone()).collect()
+    let none = Labels::new();
+    let of_base = inventory.deployments.get(base).map_or(&none, |base| &base.pod_labels);
+    let catching = catchers.iter().filter(|it| it.catches(labels) && it.is_harmful(of_base));
+    catching.map(|it| it.who.clone()).collect()
 }
 
 /// The labels of the pods that run now.

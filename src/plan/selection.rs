@@ -58,7 +58,7 @@ pub(super) fn choose(
         }
     }
     for catcher in catchers {
-        warnings.extend(catching_budget(subject, catcher, &chosen.labels));
+        warnings.extend(catching_budget(subject, catcher, catchers, &chosen.labels));
     }
     Ok(chosen)
 }
@@ -80,8 +80,13 @@ fn unsafe_selector(subject: &Subject<'_>, catcher: &Catcher, asked: &Labels) -> 
 }
 
 /// A budget that counts the version's pods, and that nobody may have thought of: it selects every pod, or these
-/// by what they lack.
-fn catching_budget(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) -> Option<Finding> {
+/// by what they lack, or on purpose beside the copy of one of the base's.
+fn catching_budget(
+    subject: &Subject<'_>,
+    catcher: &Catcher,
+    catchers: &[Catcher],
+    chosen: &Labels,
+) -> Option<Finding> {
     if catcher.who.kind != Kind::PodDisruptionBudget {
         return None;
     }
@@ -93,13 +98,25 @@ fn catching_budget(subject: &Subject<'_>, catcher: &Catcher, chosen: &Labels) ->
         );
         return Some(subject.warning("BudgetCatchesAll", "", message));
     }
-    catcher.catches(chosen).then(|| {
+    if !catcher.catches(chosen) {
+        return None;
+    }
+    let of_base = &subject.base.pod_labels;
+    if catcher.asks_for_versions(of_base) {
+        let is_budget_of_base =
+            |it: &&Catcher| it.who.kind == Kind::PodDisruptionBudget && it.catches(of_base);
+        let own = &catchers.iter().find(is_budget_of_base)?.who;
         let message = format!(
-            "{who} selects the version's pods, though not the base's; make its selector ask for a label that the \
-             pods have which it was meant for"
+            "{who} selects the version's pods, as the version's copy of {own} does, and Kubernetes evicts no pod that \
+             two budgets select, so that no node with one can be drained; keep one of them"
         );
-        subject.warning("BudgetCatchesVersion", "", message)
-    })
+        return Some(subject.warning("BudgetCatchesVersion", "", message));
+    }
+    let message = format!(
+        "{who} selects the version's pods, though not the base's; make its selector ask for a label that the \
+             pods have which it was meant for"
+    );
+    Some(subject.warning("BudgetCatchesVersion", "", message))
 }
 
 /// Says so while pods that run already are caught by a selector that came later.

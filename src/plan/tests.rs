@@ -289,6 +289,34 @@ fn a_selector_that_came_later_is_told_of_until_the_pods_have_rolled() {
 }
 
 #[test]
+fn what_selects_versions_on_purpose_has_them() {
+    let by = |key: &str, value: &str| json!({ key: value });
+    let scrape = |name: &str, selector: Value| object("v1", "Service", name, json!({ "selector": selector }));
+    let budget = |name: &str, selector: Value| {
+        let spec = json!({"maxUnavailable": 1, "selector": {"matchLabels": selector}});
+        object("policy/v1", "PodDisruptionBudget", name, spec)
+    };
+    let all = by("kyaninus.com/base", "shop");
+    let mut inventory = inventory([
+        base("shop"),
+        service("shop", "shop"),
+        scrape("all", all.clone()),
+        scrape("two", by("kyaninus.com/version", "v2")),
+        budget("all", all),
+        dpv("shop-v2", json!({})),
+    ]);
+    let first = plan(&inventory, &Settings::default());
+    assert_eq!(reasons(&first, "shop-v2"), []);
+    apply(&mut inventory, first.objects.iter().map(|desired| desired.object.value()));
+    assert_eq!(plan(&inventory, &Settings::default()), first, "nor are the pods caught that run");
+    apply(&mut inventory, [budget("shop", by("app", "shop"))]);
+    let told = plan(&inventory, &Settings::default());
+    assert_eq!(reasons(&told, "shop-v2"), [(Severity::Warning, "BudgetCatchesVersion")]);
+    let message = &told.reports[&Key::new("n", "shop-v2")].findings[0].message;
+    assert!(message.contains("n/all") && message.contains("n/shop"), "{message}");
+}
+
+#[test]
 fn a_selector_that_nothing_escapes_refuses_the_version() {
     let selector = json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["db"]}]});
     let budget = object("policy/v1", "PodDisruptionBudget", "most", json!({ "selector": selector }));
