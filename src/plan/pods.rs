@@ -1,5 +1,7 @@
 //! What Synkronic itself puts into a version's pods.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::json::{list, list_mut, map_at, text};
@@ -50,13 +52,12 @@ pub(super) fn equip(spec: &mut Value, version: &str, url: Option<&str>, overlay:
 pub(super) fn renew_pull_policy(spec: &mut Value, base: &Value, overlay: Option<&Overlay>) {
     for field in ["initContainers", "containers"] {
         let pointer = format!("/template/spec/{field}");
+        let named = list(base, &pointer).filter_map(|it| Some((text(it, "/name")?, it)));
+        let of_base: BTreeMap<&str, &Value> = named.collect();
         for container in list_mut(spec, &pointer) {
             let Some(container) = container.as_object_mut() else { continue };
             let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
-            let Some(before) = list(base, &pointer).find(|it| it.get("name").is_some_and(|it| it == name))
-            else {
-                continue;
-            };
+            let Some(before) = of_base.get(name) else { continue };
             let sets = |key| overlay.is_some_and(|it| it.sets(&["template", "spec", field, name, key]));
             let image = text(before, "/image").unwrap_or_default();
             let was_default = text(before, "/imagePullPolicy") == Some(default_pull_policy(image));

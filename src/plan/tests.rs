@@ -445,6 +445,17 @@ fn every_part_of_an_overlay_is_judged() {
     assert_eq!(refused(&planned([empty, dpv("shop-v2", json!({}))]), "shop-v2"), ["BaseInvalid"]);
 }
 
+/// Very many containers, each looked up in the overlay again.
+#[test]
+fn an_overlay_of_very_many_containers_is_planned() {
+    let one = |number: usize| json!({"name": format!("c{number}"), "image": "a:2"});
+    let containers: Vec<Value> = (0..8_000).map(one).collect();
+    let many = json!({"template": {"spec": {"containers": containers}}});
+    let plan = planned([base("shop"), service("shop", "shop"), overlay("shop-v2", many)]);
+    assert_eq!(reasons(&plan, "shop-v2"), []);
+    assert_eq!(at(&plan, "shop-v2", "/spec/template/spec/containers/8000/name"), Some(json!("c7999")));
+}
+
 #[test]
 fn services_named_must_be_the_bases() {
     for (named, reason) in

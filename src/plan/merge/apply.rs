@@ -1,13 +1,16 @@
 //! Laying a read overlay onto a base.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::change::{Change, Fields, Item, Items, List, identity, key_text};
 use super::order::{Placed, interleave};
 use super::path::Path;
+use super::places::{Places, in_order};
 use super::rules::{self, OneOf};
 use super::table::{KeyRule, table};
-use super::{Applied, Fault};
+use super::{Applied, Fault, TOLD, shown};
 use crate::api::nearest;
 
 /// Lays the overlay of a whole `spec` onto it.
@@ -77,7 +80,9 @@ impl Layer {
         }
         if let (Some(ty), Some(new)) = (ty, new) {
             for needed in rules::needed(ty).filter(|needed| !map.contains_key(*needed)) {
-                self.faults.push(Fault { path: path.to_string(), message: new.lacks(needed) });
+                if self.faults.len() < TOLD {
+                    self.faults.push(Fault { path: path.to_string(), message: new.lacks(needed) });
+                }
             }
         }
         Value::Object(map)
@@ -89,7 +94,8 @@ impl Layer {
             Some(Value::Array(elements)) => elements,
             _ => Vec::new(),
         };
-        elements.retain(|element| !list.delete.contains(element));
+        let deleted: HashSet<&Value> = list.delete.iter().collect();
+        elements.retain(|element| !deleted.contains(element));
         let merged = match &list.items {
             Items::None if !there => return None,
             Items::None => reorder(elements, list.order.as_deref()),
@@ -99,8 +105,8 @@ impl Layer {
                 .filter_map(|(index, change)| self.change(&path.index(index), None, change))
                 .collect(),
             Items::Add(values) => {
-                let new: Vec<Value> =
-                    values.iter().filter(|value| !elements.contains(value)).cloned().collect();
+                let known: HashSet<&Value> = elements.iter().collect();
+                let new: Vec<Value> = values.iter().filter(|value| !known.contains(value)).cloned().collect();
                 elements.extend(new);
                 reorder(elements, list.order.as_deref())
             }
@@ -108,7 +114,7 @@ impl Layer {
                 if *replace {
                     elements.clear();
                 }
-                self.keyed(path, elements, rule, items, list.order.as_deref())
+                self.keyed(path, elements, rule, items.all(), list.order.as_deref())
             }
         };
         // A directive alone orders or deletes; it doesn't bring a list about.
@@ -123,7 +129,7 @@ impl Layer {
         items: &[Item],
         order: Option<&[Value]>,
     ) -> Vec<Value> {
-        let finder = Finder::new(rule, &base, items);
+        let mut places = Places::of(rule, &base, items);
         let names: Vec<String> = base.iter().filter_map(|e| e.get(&rule.key)).map(key_text).collect();
         let mut elements: Vec<Placed<Option<Value>>> = base
             .into_iter()
@@ -134,46 +140,43 @@ impl Layer {
             let name = key_text(&item.key);
             let here = path.element(&name);
             let Change::Fields(fields) = &item.change else {
-                self.delete(&here, &finder, item, &mut elements, &names);
+                let gone = places.take(item);
+                if gone.is_empty() {
+                    self.note_nothing_to_delete(&here, &name, &names);
+                }
+                for place in gone {
+                    if let Some(element) = elements.get_mut(place) {
+                        element.value = None;
+                    }
+                }
                 continue;
             };
-            let found = elements.iter_mut().find(|e| e.value.as_ref().is_some_and(|v| finder.is(v, item)));
-            match found {
-                Some(element) => {
-                    let before = element.value.take();
-                    self.note_changed_identity(&here, rule, before.as_ref(), item);
-                    element.value = Some(self.fields(&here, before, fields, None));
-                    element.asked = Some(asked);
-                }
-                None => {
-                    let new = New { there: &names, name: &name };
-                    let value = self.fields(&here, None, fields, Some(new));
-                    elements.push(Placed { value: Some(value), asked: Some(asked), base: None });
-                }
+            let place = places.first(item).unwrap_or(elements.len());
+            if place == elements.len() {
+                elements.push(Placed { value: None, asked: None, base: None });
             }
+            let Some(element) = elements.get_mut(place) else { continue };
+            let before = element.value.take();
+            self.note_changed_identity(&here, rule, before.as_ref(), item);
+            let new = before.is_none().then_some(New { there: &names, name: &name });
+            let after = self.fields(&here, before, fields, new);
+            places.renew(place, item, &after);
+            (element.value, element.asked) = (Some(after), Some(asked));
         }
         elements.retain(|element| element.value.is_some());
         if let Some(order) = order {
+            let order = in_order(order);
             for element in &mut elements {
                 let key = element.value.as_ref().and_then(|value| value.get(&rule.key));
-                element.asked = key.and_then(|key| order.iter().position(|asked| asked == key));
+                element.asked = key.and_then(|key| order.get(key).copied());
             }
         }
         interleave(elements, order.is_some()).into_iter().flatten().collect()
     }
 
-    fn delete(
-        &mut self,
-        path: &Path<'_>,
-        finder: &Finder<'_>,
-        item: &Item,
-        elements: &mut Vec<Placed<Option<Value>>>,
-        names: &[String],
-    ) {
-        let before = elements.len();
-        elements.retain(|e| !e.value.as_ref().is_some_and(|value| finder.is(value, item)));
-        if elements.len() == before {
-            let meant = match nearest(&key_text(&item.key), names.iter().map(String::as_str)) {
+    fn note_nothing_to_delete(&mut self, path: &Path<'_>, name: &str, there: &[String]) {
+        if self.notes.len() < TOLD {
+            let meant = match nearest(name, there.iter().map(String::as_str)) {
                 Some(meant) => format!("; did you mean `{meant}`?"),
                 None => String::new(),
             };
@@ -195,7 +198,7 @@ impl Layer {
         };
         let Change::Fields(fields) = &item.change else { return };
         for ((key, was), is) in rule.all.iter().zip(&before).zip(&item.identity) {
-            if was != is && fields.members.contains_key(key) {
+            if was != is && fields.members.contains_key(key) && self.notes.len() < TOLD {
                 let (was, is) = (key_text(was), key_text(is));
                 let message =
                     format!("turns from `{key}: {was}` into `{key}: {is}`; to have both, write both");
@@ -214,36 +217,8 @@ impl New<'_> {
             Some(meant) => format!("; did you mean `{meant}`?"),
             None => String::new(),
         };
-        let there: Vec<String> = self.there.iter().map(|name| format!("`{name}`")).collect();
-        format!("isn't in the base (which has {}), so it is new and needs `{field}`{meant}", there.join(", "))
-    }
-}
-
-/// Finds an overlay's element in a list.
-struct Finder<'a> {
-    rule: &'a KeyRule,
-    /// The merge key alone would mix up elements: there are several of one key.
-    whole: bool,
-}
-
-impl<'a> Finder<'a> {
-    fn new(rule: &'a KeyRule, base: &[Value], items: &[Item]) -> Self {
-        let twice = |keys: Vec<&Value>| {
-            keys.iter().enumerate().any(|(i, key)| keys.iter().skip(i + 1).any(|k| k == key))
-        };
-        let whole = rule.all.len() > 1
-            && (twice(base.iter().filter_map(|element| element.get(&rule.key)).collect())
-                || twice(items.iter().map(|item| &item.key).collect()));
-        Self { rule, whole }
-    }
-
-    fn is(&self, element: &Value, item: &Item) -> bool {
-        let Some(element) = element.as_object() else { return false };
-        if self.whole {
-            identity(self.rule, element) == item.identity
-        } else {
-            element.get(&self.rule.key) == Some(&item.key)
-        }
+        let there = shown(self.there);
+        format!("isn't in the base (which has {there}), so it is new and needs `{field}`{meant}")
     }
 }
 
@@ -272,8 +247,9 @@ fn give_way(rule: OneOf, members: &[&str], fields: &Fields, map: &mut Map<String
 /// A list of scalars in the order asked for.
 fn reorder(elements: Vec<Value>, order: Option<&[Value]>) -> Vec<Value> {
     let Some(order) = order else { return elements };
+    let order = in_order(order);
     let placed = elements.into_iter().enumerate().map(|(index, value)| {
-        let asked = order.iter().position(|asked| *asked == value);
+        let asked = order.get(&value).copied();
         Placed { value, asked, base: Some(index) }
     });
     interleave(placed.collect(), true)

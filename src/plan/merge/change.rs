@@ -1,6 +1,6 @@
 //! An overlay that was read: a tree of changes, in which nothing is left to be refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ pub(super) struct Fields {
     /// `$patch: replace`: nothing of the base stays.
     pub replace: bool,
     /// `$retainKeys`: of the base only these stay.
-    pub retain: Option<Vec<String>>,
+    pub retain: Option<BTreeSet<String>>,
     pub members: BTreeMap<String, Change>,
 }
 
@@ -46,7 +46,7 @@ impl Change {
             (_, None) => true,
             (Self::Fields(fields), Some(_)) => fields.sets(path),
             (Self::List(List { items: Items::Keyed { items, .. }, .. }), Some((key, rest))) => {
-                items.iter().any(|item| key_text(&item.key) == *key && item.change.sets(rest))
+                items.named(key).any(|item| item.change.sets(rest))
             }
             (Self::Set(_) | Self::List(_), Some(_)) => false,
         }
@@ -74,7 +74,31 @@ pub(super) enum Items {
     /// These scalars are added where they lack.
     Add(Vec<Value>),
     /// Elements found by key.
-    Keyed { rule: &'static KeyRule, replace: bool, items: Vec<Item> },
+    Keyed { rule: &'static KeyRule, replace: bool, items: Elements },
+}
+
+/// The elements that an overlay has for a keyed list, in its order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Elements {
+    all: Vec<Item>,
+    /// Where those are whose key reads so.
+    by_name: BTreeMap<String, Vec<usize>>,
+}
+
+impl Elements {
+    pub fn push(&mut self, item: Item) {
+        self.by_name.entry(key_text(&item.key)).or_default().push(self.all.len());
+        self.all.push(item);
+    }
+
+    pub fn all(&self) -> &[Item] {
+        &self.all
+    }
+
+    /// Those whose key reads so.
+    fn named(&self, name: &str) -> impl Iterator<Item = &Item> {
+        self.by_name.get(name).into_iter().flatten().filter_map(|&place| self.all.get(place))
+    }
 }
 
 /// One element of a keyed list.

@@ -27,6 +27,7 @@ mod change;
 mod order;
 mod parse;
 mod path;
+mod places;
 mod remove;
 mod rules;
 mod scalar;
@@ -77,6 +78,20 @@ impl std::fmt::Display for Fault {
     }
 }
 
+/// So many faults, and so many notes, are told of one overlay. Who has more has more than one mistake to correct,
+/// and an overlay has room for a hundred thousand.
+const TOLD: usize = 64;
+
+/// The names of a list's elements, for a sentence: the first ones of many.
+fn shown(names: &[String]) -> String {
+    const SHOWN: usize = 16;
+    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if let Some(more) = names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        shown.push(format!("{more} more"));
+    }
+    shown.join(", ")
+}
+
 /// An overlay that fits its kind of `spec`.
 #[derive(Debug, Clone)]
 pub struct Overlay(change::Fields);
@@ -94,7 +109,7 @@ impl Overlay {
     /// Reads an overlay.
     ///
     /// # Errors
-    /// Every unknown field, wrong type and misused directive, each with its path.
+    /// Every unknown field, wrong type and misused directive, each with its path; of very many, some.
     pub fn parse(root: Root, overlay: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
         parse::overlay(root, overlay).map(Self)
     }

@@ -1,15 +1,15 @@
 //! Reading an overlay: JSON in, a tree of changes out, every fault with its path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::change::{Change, Fields, Item, Items, List, identity, key_text};
+use super::change::{Change, Elements, Fields, Item, Items, List, identity, key_text};
 use super::path::Path;
 use super::rules::{self, OneOf};
 use super::scalar::what;
 use super::table::{KeyRule, Kind, ListMerge, Shape, Table, Type, TypeId, table};
-use super::{Fault, Root};
+use super::{Fault, Root, TOLD};
 use crate::api::nearest;
 
 /// Reads a whole overlay.
@@ -49,7 +49,17 @@ const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 
 impl Reader {
     fn fault(&mut self, path: &Path<'_>, message: String) {
-        self.faults.push(Fault { path: path.to_string(), message });
+        if self.faults.len() < TOLD {
+            self.faults.push(Fault { path: path.to_string(), message });
+        }
+    }
+
+    /// A field that its type doesn't have. What is meant is a long search.
+    fn unknown_field(&mut self, path: &Path<'_>, ty: &Type, name: &str) {
+        if self.faults.len() < TOLD {
+            let message = self.unknown(ty, name);
+            self.fault(path, message);
+        }
     }
 
     /// One value. None where it has a fault that leaves nothing to go on with.
@@ -107,8 +117,7 @@ impl Reader {
                 let change = self.field(&here, shape, value);
                 add(&mut fields.members, name, change);
             } else {
-                let message = self.unknown(ty, name);
-                self.fault(&here, message);
+                self.unknown_field(&here, ty, name);
             }
         }
         self.check_one_of(path, ty, &fields);
@@ -179,20 +188,22 @@ impl Reader {
 
     /// A list of scalars to which an overlay adds.
     fn set(&mut self, path: &Path<'_>, kind: Kind, items: &[Value]) -> Items {
-        match self.whole(path, kind, items) {
-            Items::Whole(changes) => Items::Add(
-                changes
-                    .into_iter()
-                    .filter_map(|c| if let Change::Set(value) = c { Some(value) } else { None })
-                    .collect(),
-            ),
-            other => other,
+        let Items::Whole(changes) = self.whole(path, kind, items) else { return Items::None };
+        let values: Vec<Value> = changes
+            .into_iter()
+            .filter_map(|c| if let Change::Set(value) = c { Some(value) } else { None })
+            .collect();
+        let mut seen = HashSet::new();
+        for value in values.iter().filter(|value| !seen.insert(*value)) {
+            self.fault(&path.element(&key_text(value)), "is in this list twice; keep one".into());
         }
+        Items::Add(values)
     }
 
     /// A list whose elements merge by key.
     fn keyed(&mut self, path: &Path<'_>, kind: Kind, rule: &'static KeyRule, items: &[Value]) -> Items {
-        let mut read: Vec<Item> = Vec::new();
+        let mut read = Elements::default();
+        let mut seen: HashSet<Vec<Value>> = HashSet::new();
         let mut replace = false;
         for (index, item) in items.iter().enumerate() {
             let here = path.index(index);
@@ -216,7 +227,7 @@ impl Reader {
             let here = path.element(&named);
             let Some(change) = self.value(&here, kind, item) else { continue };
             let identity = identity(rule, map);
-            if read.iter().any(|earlier| earlier.identity == identity) {
+            if !seen.insert(identity.clone()) {
                 self.fault(&here, "is in this list twice; keep one".into());
             }
             read.push(Item { key: key.clone(), identity, change });
@@ -239,15 +250,20 @@ impl Reader {
         }
     }
 
-    fn retain(&mut self, path: &Path<'_>, map: &Map<String, Value>, value: &Value) -> Option<Vec<String>> {
-        let keys: Option<Vec<String>> = value
+    fn retain(
+        &mut self,
+        path: &Path<'_>,
+        map: &Map<String, Value>,
+        value: &Value,
+    ) -> Option<BTreeSet<String>> {
+        let keys: Option<BTreeSet<String>> = value
             .as_array()
             .and_then(|keys| keys.iter().map(|key| key.as_str().map(str::to_owned)).collect());
         let Some(keys) = keys else {
             self.fault(path, format!("must be a list of field names, not {}", what(value)));
             return None;
         };
-        for name in map.keys().filter(|name| !name.starts_with('$') && !keys.contains(name)) {
+        for name in map.keys().filter(|name| !name.starts_with('$') && !keys.contains(*name)) {
             self.fault(path, format!("must name `{name}` too, which the overlay sets beside it"));
         }
         Some(keys)
@@ -264,10 +280,7 @@ impl Reader {
         fields: &mut Fields,
     ) {
         let deletes = path.to_string().contains(DELETE_FROM);
-        let Some(shape) = ty.fields.get(name) else {
-            let message = self.unknown(ty, name);
-            return self.fault(path, message);
-        };
+        let Some(shape) = ty.fields.get(name) else { return self.unknown_field(path, ty, name) };
         let Some(values) = self.list(path, value) else { return };
         let wrong = match shape {
             Shape::List(Kind::Scalar(_), _) if deletes => None,
@@ -289,7 +302,7 @@ impl Reader {
         };
         let items = match shape {
             Shape::List(_, ListMerge::Keyed(rule)) => {
-                Items::Keyed { rule, replace: false, items: Vec::new() }
+                Items::Keyed { rule, replace: false, items: Elements::default() }
             }
             _ => Items::None,
         };
@@ -356,6 +369,7 @@ impl Reader {
             let Some(order) = &list.order else { continue };
             let keys: Vec<&Value> = match &list.items {
                 Items::Keyed { items, .. } => items
+                    .all()
                     .iter()
                     .filter(|item| !matches!(item.change, Change::Remove))
                     .map(|item| &item.key)

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::change::{identity, key_text};
 use super::path::is_plain;
 use super::table::{KeyRule, Kind, ListMerge, Shape, Type, table};
-use super::{Fault, Root};
+use super::{Fault, Root, shown};
 use crate::api::nearest;
 
 /// A path that the kind of `spec` can have.
@@ -117,10 +117,9 @@ fn leave_out(value: &mut Value, steps: &[Step]) -> Outcome {
                     if rest.is_empty() {
                         return Outcome::Absent(meant);
                     }
-                    let there: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
                     Outcome::NoSuchElement(format!(
                         "the base has no element `{text}` there (it has {}){meant}",
-                        if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+                        if names.is_empty() { "none".to_owned() } else { shown(&names) }
                     ))
                 }
             }

@@ -372,3 +372,61 @@ fn every_fault_is_found_at_once() {
     let found = faults(Root::Deployment, "{}", "{replica: 1, minReadySeconds: soon, template: {spek: {}}}");
     assert_eq!(found.len(), 3, "{found:?}");
 }
+
+/// As many elements as an object has room for; comparing each with each would not end.
+#[test]
+fn an_overlay_of_very_many_elements_is_read_and_laid_on() {
+    const MANY: usize = 40_000;
+    let named = |numbers: std::ops::Range<usize>| -> Vec<Value> {
+        numbers.map(|number| json!({"name": format!("A{number}")})).collect()
+    };
+    let deleted = |numbers: std::ops::Range<usize>| -> Vec<Value> {
+        numbers.map(|number| json!({"name": format!("A{number}"), "$patch": "delete"})).collect()
+    };
+    let pod = |env: Vec<Value>| deployment(json!({"containers": [{"name": "w", "image": "i", "env": env}]}));
+    let env = |spec: &Value| spec["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+    let overlay = map(pod(named(MANY / 2..MANY)));
+    let applied = merge(Root::Deployment, pod(named(0..MANY / 2)), &overlay).unwrap();
+    assert_eq!(env(&applied.spec), named(0..MANY));
+    let overlay = map(pod(deleted(0..MANY / 2)));
+    let applied = merge(Root::Deployment, applied.spec, &overlay).unwrap();
+    assert_eq!((env(&applied.spec), applied.notes), (named(MANY / 2..MANY), Vec::new()));
+    let mut turned = named(0..MANY);
+    turned.reverse();
+    let overlay = json!({"containers": [{"name": "w", "$setElementOrder/env": turned}]});
+    let applied = merge(Root::Deployment, pod(named(0..MANY)), &map(deployment(overlay))).unwrap();
+    assert_eq!(env(&applied.spec), turned);
+    let words: Vec<String> = (0..MANY).map(|number| number.to_string()).collect();
+    let base = json!({"containers": [{"name": "w", "image": "i", "args": words}]});
+    let overlay = json!({"containers": [{"name": "w", "$deleteFromPrimitiveList/args": words}]});
+    let applied = merge(Root::Deployment, deployment(base), &map(deployment(overlay))).unwrap();
+    assert_eq!(applied.spec["template"]["spec"]["containers"][0]["args"], json!([]));
+}
+
+/// Containers that lack what they need, fields that nobody knows, deletions of nothing, keys not retained.
+#[test]
+fn of_very_many_faults_some_are_told() {
+    const MANY: usize = 10_000;
+    let containers: Vec<Value> =
+        (0..MANY).map(|number| json!({"name": format!("c{number}"), "image": "i"})).collect();
+    let base = deployment(json!({ "containers": containers }));
+    let each = |make: &dyn Fn(usize) -> Value| {
+        let containers: Vec<Value> = (0..MANY).map(make).collect();
+        map(deployment(json!({ "containers": containers })))
+    };
+    let new = each(&|number| json!({"name": format!("d{number}")}));
+    let unknown = each(&|number| json!({"name": format!("c{number}"), "runAsNonRot": true}));
+    for overlay in [new, unknown] {
+        let faults = merge(Root::Deployment, base.clone(), &overlay).unwrap_err();
+        assert_eq!(faults.len(), TOLD);
+        assert!(faults.iter().all(|fault| fault.message.len() < 400), "{}", faults[0]);
+    }
+    let gone = each(&|number| json!({"name": format!("d{number}"), "$patch": "delete"}));
+    assert_eq!(merge(Root::Deployment, base.clone(), &gone).unwrap().notes.len(), TOLD);
+    let mut selector: Map<String, Value> =
+        (0..MANY).map(|number| (format!("k{number}"), "v".into())).collect();
+    let keys: Vec<String> = selector.keys().cloned().collect();
+    selector.insert("$retainKeys".to_owned(), json!(keys));
+    let retained = map(deployment(json!({ "nodeSelector": selector })));
+    assert!(merge(Root::Deployment, base, &retained).is_ok());
+}
