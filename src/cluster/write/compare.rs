@@ -4,6 +4,8 @@
 //! words. So what is compared is the live object's [`view`] of the desired fields; where
 //! the words differ (but for quantities, which are read), it is the memory's work to know what the server made of them.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::quantity;
@@ -81,10 +83,13 @@ impl Looking {
     fn list(&self, field: &str, desired: &[Value], live: &[Value]) -> Vec<Value> {
         let keys = keys_of(self.kind, field);
         if !keys.is_empty() && desired.iter().all(Value::is_object) {
-            let find = |wanted: &Value| live.iter().find(|found| same_element(keys, wanted, found));
+            // Of two alike the first is meant, which is taken last.
+            let live: HashMap<Vec<Value>, &Value> =
+                live.iter().rev().map(|found| (key_of(keys, found), found)).collect();
             return desired
                 .iter()
-                .map(|wanted| find(wanted).map_or(Value::Null, |found| self.value("", wanted, found)))
+                .map(|wanted| (wanted, live.get(&key_of(keys, wanted))))
+                .map(|(wanted, found)| found.map_or(Value::Null, |found| self.value("", wanted, found)))
                 .collect();
         }
         live.iter()
@@ -105,13 +110,13 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// An unwritten protocol is TCP (`core/v1`).
-fn same_element(keys: &[&str], wanted: &Value, found: &Value) -> bool {
-    let field = |value: &Value, key: &str| match value.get(key) {
-        None | Some(Value::Null) if key == "protocol" => Value::from("TCP"),
+/// What tells an element apart. An unwritten protocol is TCP (`core/v1`).
+fn key_of(keys: &[&str], element: &Value) -> Vec<Value> {
+    let field = |key: &&str| match element.get(*key) {
+        None | Some(Value::Null) if *key == "protocol" => Value::from("TCP"),
         other => other.cloned().unwrap_or_default(),
     };
-    keys.iter().all(|key| field(wanted, key) == field(found, key))
+    keys.iter().map(field).collect()
 }
 
 /// The path of the first field in which the live object's view differs from what is wanted, as
