@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::confine::Confinement;
 use super::follow::{Stages, follow};
 use super::labels::Catcher;
-use super::merge::{Fault, Overlay, RemovePath, Root, remove};
+use super::merge::{Fault, Folded, Overlay, RemovePath, Root, fold, remove};
 use super::{json as steps, pods, rights, selection, service, strip};
 use crate::api::names as api_names;
 use crate::inventory::object::{DeploymentFacts, ServiceFacts, VersionFacts};
@@ -46,6 +46,8 @@ struct Ground {
     base: Value,
     /// The same before any overlay.
     spec: Value,
+    /// What its lists had twice.
+    folded: Folded,
     /// What confines its pods, or admits them.
     confinement: Confinement,
     /// The Services that select its pods.
@@ -62,10 +64,13 @@ impl<'i> Around<'i> {
         let find = || {
             let services = inventory.services_of(base);
             let services = services.filter_map(|service| inventory.services.shared(&service.meta.key));
-            let spec = base.spec();
+            let base_spec = base.spec();
+            let mut spec = strip::deployment_spec(base_spec.clone());
+            let folded = fold(Root::Deployment, &mut spec);
             Arc::new(Ground {
-                spec: strip::deployment_spec(spec.clone()),
-                base: spec,
+                base: base_spec,
+                spec,
+                folded,
                 confinement: Confinement::of(inventory, base),
                 services: services.collect(),
             })
@@ -152,7 +157,7 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     let ground = around.ground(base);
     let hash = names::dpv_label(&dpv.meta.key.name);
     let subject = Subject { dpv, base, spec: &ground.base, resolved, hash };
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Finding> = ground.folded.notes.iter().map(|note| twice(&subject, note)).collect();
     let overlays = Overlays::read(&subject)?;
     let mut spec = overlays.deployment(&subject, ground.spec.clone(), &mut warnings)?;
     check_rights(&subject, around.settings, &spec)?;
@@ -177,7 +182,8 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     for found in service::wanted(inventory, &subject, &ground.services)? {
         let name = names::service(&found.meta.key.name, &resolved.version);
         let overlay = overlays.service.as_ref();
-        let object = service::clone(&subject, &found, &name, overlay, &mut warnings)?;
+        let ports = service::Ports { of_version: service::port_names(&spec), lost: &ground.folded.ports };
+        let object = service::clone(&subject, &found, &name, overlay, &ports, &mut warnings)?;
         check_exposure(&subject, around.settings, &found, &object)?;
         warnings.extend(service::lost_ports(&subject, &object, &spec));
         services.push((Kind::Service, name, object));
@@ -201,6 +207,12 @@ pub(super) fn clone(around: &mut Around<'_>, given: &Given<'_>) -> Result<Clone,
     let given_up = chosen.given_up.iter().map(|(changed, labels)| relabelled(changed, labels));
     let changed = given_up.chain([relabelled(&chosen.changed, &chosen.labels)]).collect();
     Ok(Clone { objects: objects.into_iter().map(named).collect(), findings: warnings, changed, asked })
+}
+
+/// What the base's list has twice, as no apply may.
+fn twice(subject: &Subject<'_>, note: &Fault) -> Finding {
+    let message = format!("in the base `{}`, {note}; have it there once", subject.base.meta.key.name);
+    subject.warning("DuplicateInBase", "spec.name", message)
 }
 
 fn no_service(subject: &Subject<'_>) -> Finding {

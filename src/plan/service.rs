@@ -1,12 +1,12 @@
 //! The clones of a base's Services.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::clone::{Subject, add_metadata};
-use super::json::{containers, list, text};
+use super::json::{containers, list, list_mut, map_at, text};
 use super::merge::Overlay;
 use super::strip;
 use crate::api::names;
@@ -95,13 +95,35 @@ pub(super) fn exposure(service: &ServiceFacts, spec: &Value) -> Vec<Exposure> {
     found
 }
 
+/// The names of the ports of all containers.
+pub(super) fn port_names(spec: &Value) -> BTreeSet<&str> {
+    let ports = containers(spec).flat_map(|container| list(container, "/ports"));
+    ports.filter_map(|port| text(port, "/name")).collect()
+}
+
+/// Where a Service's ports lead to.
+pub(super) struct Ports<'p> {
+    /// The names of the version's.
+    pub of_version: BTreeSet<&'p str>,
+    /// Names of the base's that no version has by itself, with the numbers that they stand for.
+    pub lost: &'p BTreeMap<String, Value>,
+}
+
+impl Ports<'_> {
+    /// What was meant by a name that is lost is meant by its number.
+    fn by_number(&self, service: &mut Value) {
+        for port in list_mut(service, "/ports") {
+            let target = text(port, "/targetPort").filter(|name| !self.of_version.contains(name));
+            if let Some(number) = target.and_then(|name| self.lost.get(name)).cloned() {
+                map_at(port, &[]).insert("targetPort".to_owned(), number);
+            }
+        }
+    }
+}
+
 /// Ports of a cloned Service that lead to a name which a port of the base's pods has, and none of the version's.
 pub(super) fn lost_ports(subject: &Subject<'_>, clone: &Value, spec: &Value) -> Vec<Finding> {
-    let names = |spec| -> BTreeSet<&str> {
-        let ports = containers(spec).flat_map(|container| list(container, "/ports"));
-        ports.filter_map(|port| text(port, "/name")).collect()
-    };
-    let (of_base, of_version) = (names(subject.spec), names(spec));
+    let (of_base, of_version) = (port_names(subject.spec), port_names(spec));
     list(clone, "/spec/ports")
         .filter_map(|port| text(port, "/targetPort"))
         .filter(|name| of_base.contains(name) && !of_version.contains(name))
@@ -129,9 +151,11 @@ pub(super) fn clone(
     service: &ServiceFacts,
     name: &str,
     overlay: Option<&Overlay>,
+    ports: &Ports<'_>,
     warnings: &mut Vec<Finding>,
 ) -> Result<Value, Vec<Finding>> {
     let mut spec = strip::service_spec(service.object.field("spec"));
+    ports.by_number(&mut spec);
     if let Some(overlay) = overlay {
         let applied = overlay.apply(spec).map_err(|faults| subject.faults("spec.serviceSpec", faults))?;
         warnings.extend(subject.notes("spec.serviceSpec", applied.notes));

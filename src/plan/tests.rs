@@ -393,6 +393,38 @@ fn a_port_that_the_overlay_renames_is_missed() {
 }
 
 #[test]
+fn a_base_that_has_something_twice_is_cloned_and_told_of() {
+    let mut shop = base("shop");
+    let pod = &mut shop["spec"]["template"]["spec"];
+    pod["containers"][0]["env"] =
+        json!([{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)"}, {"name": "A", "value": "2"}]);
+    pod["containers"][0]["ports"] =
+        json!([{"name": "http", "containerPort": 80}, {"name": "admin", "containerPort": 80}]);
+    let mut named = service("shop", "shop");
+    named["spec"]["ports"] = json!([{"name": "a", "port": 1, "targetPort": "http"}, {"name": "b", "port": 2, "targetPort": "admin"}]);
+    let env = |value: &str| json!([{"name": "web", "env": [{"name": "A", "value": value}]}]);
+    let changed = overlay("shop-v3", json!({"template": {"spec": {"containers": env("3")}}}));
+    let plan = planned([shop, named, dpv("shop-v2", json!({})), changed]);
+    let twice = (Severity::Warning, "DuplicateInBase");
+    for (name, value) in [("shop-v2", "2"), ("shop-v3", "3")] {
+        assert_eq!(reasons(&plan, name), [twice, twice]);
+        let env = at(&plan, name, "/spec/template/spec/containers/0/env").unwrap();
+        let of = |name: &str| {
+            let found = env.as_array().unwrap().iter().filter(|it| it["name"] == name);
+            found.map(|it| it["value"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!((of("A"), of("B")), (vec![value.to_owned()], vec!["1".to_owned()]));
+        assert_eq!(part(&plan, Kind::Service, name, "/spec/ports/0/targetPort"), Some(json!("http")));
+        assert_eq!(part(&plan, Kind::Service, name, "/spec/ports/1/targetPort"), Some(json!(80)));
+    }
+    let message = &plan.reports[&Key::new("n", "shop-v2")].findings[0].message;
+    assert!(
+        message.starts_with("in the base `shop`, template.spec.containers[web].env[A]: is there"),
+        "{message}"
+    );
+}
+
+#[test]
 fn both_names_of_the_account_stay_one() {
     let mut live = base("shop");
     live["spec"]["template"]["spec"]["serviceAccountName"] = json!("a");

@@ -167,3 +167,59 @@ fn columns(scene: &Scene) {
     assert_eq!(cells, ["my-app-deploy-version-1", "my-app-deploy", "version-1", "1/1"]);
     println!("{}", scene.kubectl(&["get", "rtr"]));
 }
+
+/// What the API server takes in a base and refuses in an apply.
+const TWICE: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: twice}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: twice}}
+  template:
+    metadata: {labels: {app: twice}}
+    spec:
+      imagePullSecrets: [{name: a}, {name: a}]
+      hostAliases: [{ip: 10.0.0.1, hostnames: [a]}, {ip: 10.0.0.1, hostnames: [b]}]
+      containers:
+      - name: web
+        image: 'twice:0'
+        ports: [{name: http, containerPort: 8080}, {name: admin, containerPort: 8080}]
+        env: [{name: A, value: '1'}, {name: B, value: $(A)}, {name: A, value: $(A)2}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: twice}
+spec: {selector: {app: twice}, ports: [{port: 80, targetPort: admin}]}
+---
+apiVersion: kyaninus.com/v1
+kind: Router
+metadata: {name: twice}
+spec: {base: twice, hosts: [twice.test]}
+---
+apiVersion: kyaninus.com/v1
+kind: DeploymentVersion
+metadata: {name: twice-v1}
+spec: {}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the control plane; tests/run starts it"]
+async fn a_base_that_has_something_twice_is_cloned() {
+    let scene = Scene::set("twice").await;
+    // `kubectl apply`, as of old, is a create with an annotation.
+    scene.apply(TWICE);
+    let program = Program::start(&scene.plane, &[]).await;
+    program.serves("v1.twice.test", "v1").await;
+    scene.becomes("twice-v1", "Ready", "True", None).await;
+    let said = scene.becomes("twice-v1", "Cloned", "True", Some("ClonedWithWarnings")).await;
+    assert!(said.contains("env[A]: is there more than once") && said.contains("ports[8080]"), "{said}");
+    let clone = serde_json::to_value(scene.api::<Deployment>().get("twice-v1").await.unwrap()).unwrap();
+    let pod = &clone["spec"]["template"]["spec"];
+    let env = pod["containers"][0]["env"].as_array().unwrap().iter();
+    let env: Vec<_> = env.map(|variable| (variable["name"].as_str(), variable["value"].as_str())).collect();
+    assert_eq!(env.get(2..), Some(&[(Some("B"), Some("1")), (Some("A"), Some("12"))][..]), "{env:?}");
+    assert_eq!(pod["hostAliases"][0]["hostnames"], serde_json::json!(["a", "b"]));
+    scene.clear_versions().await;
+    scene.end().await;
+}

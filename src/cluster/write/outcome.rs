@@ -57,6 +57,7 @@ pub fn classify(write: &Write, status: StatusCode, after: Option<Duration>, body
         404 | 410 => Outcome::Gone,
         422 if is_about_uid(&body) => Outcome::Gone,
         422 => Outcome::Refused("Invalid", words(status, &body)),
+        500 if is_unfit(&body) => Outcome::Refused("Invalid", words(status, &body)),
         // Too many requests; with it comes `Retry-After`.
         429 => Outcome::Later(after, words(status, &body)),
         401 | 408 | 500..=599 => Outcome::Later(after, words(status, &body)),
@@ -90,6 +91,13 @@ fn is_ending(body: &Value) -> bool {
     let causes = body.pointer("/details/causes").and_then(Value::as_array);
     let is_it = |cause: &Value| cause.get("reason").and_then(Value::as_str) == Some("NamespaceTerminating");
     causes.is_some_and(|causes| causes.iter().any(is_it))
+}
+
+/// Whether an answer says that what was applied is no such object: a field that the server does not know, an element
+/// twice. It has no status of its own, and only an edit helps.
+fn is_unfit(body: &Value) -> bool {
+    let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
+    message.starts_with("failed to create typed patch object")
 }
 
 fn is_admission(words: &str) -> bool {
@@ -176,6 +184,8 @@ mod tests {
         let webhook = r#"admission webhook "x.example.com" denied the request: no"#;
         let policy = r#"services "s" is forbidden: ValidatingAdmissionPolicy 'p' denied request: no"#;
         let rights = r#"services "s" is forbidden: User "x" cannot patch resource "services""#;
+        let twice = "failed to create typed patch object (n/s; apps/v1, Kind=Deployment): .spec.template.spec.\
+                     containers[name=\"web\"].env: duplicate entries for key [name=\"A\"]";
         let ending = json!({"kind": "Status", "reason": "Forbidden", "code": 403,
             "message": "unable to create new content in namespace n because it is being terminated",
             "details": {"causes": [{"reason": "NamespaceTerminating",
@@ -199,6 +209,7 @@ mod tests {
             (create(), status(403, policy, None), refused("AdmissionDenied", policy)),
             (create(), status(403, rights, None), refused("Forbidden", rights)),
             (create(), ending, Answer::Plain(Outcome::Ending)),
+            (create(), status(500, twice, None), refused("Invalid", twice)),
             (create(), status(413, "too large", None), refused("Refused", "too large")),
         ] {
             assert_eq!(classify(&write, code, None, body.clone()), wanted, "{code} {body}");

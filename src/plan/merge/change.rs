@@ -113,9 +113,9 @@ pub(super) struct Item {
 /// All the keys that the API server tells elements apart by.
 pub(super) fn identity(rule: &KeyRule, element: &Map<String, Value>) -> Vec<Value> {
     let of = |key: &String| match element.get(key) {
-        Some(value) => value.clone(),
         // The one key with a default: ContainerPort and ServicePort are TCP unless they say otherwise.
-        None if key == "protocol" => Value::from("TCP"),
+        None | Some(Value::Null) if key == "protocol" => Value::from("TCP"),
+        Some(value) => value.clone(),
         None => Value::Null,
     };
     if rule.all.is_empty() { vec![of(&rule.key)] } else { rule.all.iter().map(of).collect() }

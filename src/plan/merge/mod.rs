@@ -17,6 +17,8 @@
 //!   empty element, or reads a quantity of 0);
 //! - two ports of one number (TCP and UDP) are told apart by their protocol where both are there.
 //!
+//! What a base's list has twice is [`fold`]ed before: a patch would find only the first.
+//!
 //! `tests/cluster/merge` compares it, over thousands of overlays, with what an API server makes of each.
 //!
 //! It refuses to guess: a typo is a fault with the nearest spelling, never a silent no-op. It knows nothing
@@ -24,6 +26,7 @@
 
 mod apply;
 mod change;
+mod fold;
 mod order;
 mod parse;
 mod path;
@@ -40,6 +43,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
+pub use fold::{Folded, fold};
 pub use remove::{RemovePath, remove};
 
 /// Which `spec` an overlay is for.
