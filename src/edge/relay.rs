@@ -14,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use super::error::Fault;
 use super::record::Record;
 use super::upstream::Exchange;
-use super::watch::Phase;
+use super::watch::{Order, Phase};
 use crate::wire::body::Reader;
 
 /// The largest read, of a body that flows.
@@ -143,6 +143,9 @@ impl Relay {
             && let Err(failure) = exchange.poll_send(cx, &mut [].as_slice(), watch)
         {
             return Poll::Ready(Err(failure.fault));
+        }
+        if watch.obey(Order::SlowBody) {
+            return Poll::Ready(Err(Fault::ClientSlow));
         }
         // A known length is made room for, but what it only announces is not: as much as comes at a time.
         let want = match self.reader.left() {

@@ -224,12 +224,12 @@ impl Watch {
         }
         match self.phase.get() {
             Phase::Opening | Phase::Idle => self.enter(Phase::Head, head),
-            Phase::Upload => self.read.made(bytes),
+            // An answer may begin while the body still comes.
+            Phase::Upload | Phase::Relay => self.read.made(bytes),
             Phase::Head
             | Phase::Parked
             | Phase::Deciding
             | Phase::Response
-            | Phase::Relay
             | Phase::Tunnel
             | Phase::Linger => {}
         }
@@ -249,6 +249,8 @@ impl Watch {
     pub(crate) fn refused(&self) {
         self.flushed.set(false);
         self.write.begin();
+        // Until it takes them its body is not read on: it is by its taking that it is measured.
+        self.owes_nothing();
     }
 
     /// All that hyper had is written.
@@ -318,6 +320,8 @@ impl Watch {
     /// The client owes nothing: its body is whole, or it is the upstream that does not take it.
     pub(crate) fn owes_nothing(&self) {
         self.read.end();
+        // Said of a body that is over by now it would end the next request.
+        self.obey(Order::SlowBody);
     }
 
     /// Whether the connection could be left to itself: nothing asked, nothing answered.
@@ -377,5 +381,48 @@ impl Watch {
     fn look_for_client(&self) {
         self.probe.set(true);
         self.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection on which a body of known length comes beside an answer that has begun, seen a first time.
+    fn beside_an_answer() -> (Rc<Watch>, Limits) {
+        let limits = Limits::default();
+        let watch = Watch::new(([127, 0, 0, 1], 1).into(), false, &limits);
+        watch.enter(Phase::Relay, limits.stream_idle);
+        watch.owes_body(true);
+        watch.look(1, &limits);
+        (watch, limits)
+    }
+
+    #[test]
+    fn a_body_beside_an_answer_is_counted() {
+        for (bytes, order) in [(11 << 10, Order::None), (10 << 10, Order::SlowBody)] {
+            let (watch, limits) = beside_an_answer();
+            watch.received(bytes, limits.head);
+            watch.look(11_001, &limits);
+            assert_eq!(watch.take_order(), order, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn that_a_body_was_slow_is_not_held_against_the_next_request() {
+        let (watch, limits) = beside_an_answer();
+        watch.look(11_001, &limits);
+        watch.owes_nothing();
+        assert_eq!(watch.take_order(), Order::None);
+    }
+
+    #[test]
+    fn no_body_is_owed_while_the_client_takes_nothing() {
+        let (watch, limits) = beside_an_answer();
+        watch.refused();
+        watch.look(2, &limits);
+        watch.sent(11 << 10);
+        watch.look(11_001, &limits);
+        assert_eq!(watch.take_order(), Order::None);
     }
 }

@@ -73,6 +73,38 @@ fn half_a_head_gets_a_408_and_silence_gets_nothing() {
 }
 
 #[test]
+fn a_body_that_comes_too_slowly_beside_its_answer_ends_with_it() {
+    let limits =
+        Limits { progress_grace: Duration::from_millis(500), progress_rate: 10 << 10, ..Limits::default() };
+    let upstream = Upstream::new(|_, mut visit| {
+        visit.head().unwrap();
+        visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+        while visit.client.fill().is_ok_and(|count| count > 0 && visit.client.unread.len() < 100_000) {}
+        let _ = visit.client.stream.write_all(b"0\r\n\r\n");
+    });
+    for (piece, whole) in [(10, false), (5_000, true)] {
+        let rig = with(limits.clone(), &upstream);
+        let mut client = rig.client();
+        client.send("POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 100000\r\n\r\n");
+        assert!(client.head().unwrap().starts_with("HTTP/1.1 200"));
+        let mut writer = client.stream.try_clone().unwrap();
+        let sending = thread::spawn(move || {
+            for _ in 0..(100_000 / piece).min(100) {
+                if writer.write_all(&vec![b'x'; piece]).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        assert_eq!(client.chunks().as_deref(), whole.then_some(b"hi".as_slice()), "{piece}");
+        drop(client);
+        sending.join().unwrap();
+        let slow = r#"synkronic_edge_faults_total{side="client",fault="client_slow"}"#;
+        rig.await_metric(slow, |n| (n == 0.0) == whole);
+    }
+}
+
+#[test]
 fn a_body_that_comes_too_slowly_gets_a_408() {
     let upstream = Upstream::new(|_, mut visit| {
         visit.request();
