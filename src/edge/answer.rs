@@ -56,8 +56,10 @@ pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker, watch: &Watch) {
     }
 }
 
-/// A body that we answer without having read is hyper's to read away, or to close over: nobody sees where it ends.
-fn leave_unread(watch: &Watch) {
+/// A body that is answered before it has been read is hyper's to read away, or to close over, once the answer is whole:
+/// nobody sees where it ends, so that the answer is the last. Whether the answer outlasts the body cannot be known when
+/// its head goes out; where it does, a connection is lost that could have been kept.
+pub(crate) fn leave_unread(watch: &Watch) {
     if watch.unread() {
         watch.spend();
     }

@@ -184,10 +184,6 @@ impl Relay {
         self.record.finish();
         let Some(exchange) = self.exchange.take() else { return };
         self.record.received = exchange.uploaded();
-        if exchange.upload.is_some() {
-            // Answered early: the rest of its body is nobody's, and no request.
-            self.record.watch.spend();
-        }
         let worker = &self.record.worker;
         exchange.end(worker, self.reusable, self.keep_alive);
     }

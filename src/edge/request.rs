@@ -273,6 +273,7 @@ fn respond(
         confine(&mut fields, host);
     }
     answer::mark(&mut fields, &rest.decision);
+    answer::leave_unread(&record.watch);
     answer::sign(&mut fields, &record.worker, &record.watch);
     exchange.buffer.advance(head.length);
     let body = body(record, &head, exchange, rest.patience.idle);

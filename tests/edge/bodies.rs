@@ -112,6 +112,7 @@ fn megabytes_go_both_ways() {
         let response = client.response();
         sending.join().unwrap();
         assert!(response.body[b"POST / HTTP/1.1\n".len()..] == data);
+        assert!(!response.closed, "the body was whole before its answer");
     }
 }
 
@@ -210,6 +211,44 @@ fn an_early_answer_is_relayed_while_the_body_still_comes() {
     client.send(vec![b'x'; 1000]);
     let response = client.response();
     assert_eq!((response.status, response.text()), (413, "long"));
+}
+
+#[test]
+fn an_answer_before_the_end_of_its_request_says_that_it_is_the_last() {
+    let answers: [&[&str]; 3] = [
+        &["HTTP/1.1 413 Payload Too Large\r\nContent-Length: 4\r\n\r\nlong"],
+        &["HTTP/1.1 413 Payload Too Large\r\nContent-Length: 4\r\n\r\n", "lo", "ng"],
+        &[
+            "HTTP/1.1 413 Payload Too Large\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "4\r\nlong\r\n",
+            "0\r\n\r\n",
+        ],
+    ];
+    for answer in answers {
+        for (head, rest) in
+            [("Content-Length: 10", "hello"), ("Transfer-Encoding: chunked", "hello\r\n0\r\nx: y\r\n\r\n")]
+        {
+            let upstream = Upstream::new(move |_, mut visit| {
+                visit.head().unwrap();
+                for piece in answer {
+                    visit.send(piece);
+                    thread::sleep(Duration::from_millis(20));
+                }
+                while visit.client.stream.read_to_null() {}
+            });
+            let rig = Rig::on(&[upstream.address]);
+            let mut client = rig.client();
+            client.send(format!("POST / HTTP/1.1\r\nHost: shop.test\r\n{head}\r\n\r\n"));
+            client.send(if head.starts_with('T') { "a\r\nhello" } else { "hello" });
+            let head = client.head().unwrap();
+            assert!(head.starts_with("HTTP/1.1 413") && head.contains("connection: close"), "{head}");
+            // What comes behind is a body and a request that were on their way: nobody answers them.
+            let _ = client.stream.write_all(&[rest.as_bytes(), get("/next").as_bytes()].concat());
+            let body = String::from_utf8(client.rest().unwrap()).unwrap();
+            assert!(body.ends_with("long") || body.ends_with("4\r\nlong\r\n0\r\n\r\n"), "{body}");
+            assert_eq!(upstream.requests(), 1);
+        }
+    }
 }
 
 #[test]
