@@ -193,6 +193,7 @@ impl Ask {
             query,
             headers: &self.headers,
             client: IpAddr::from([192, 0, 2, 1]),
+            trusted: false,
         })
     }
 }

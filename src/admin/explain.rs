@@ -19,6 +19,8 @@ pub fn explain(table: &Table, described: &Described) -> Explanation {
             query: admitted.query,
             headers: &parts.headers,
             client: described.client,
+            // Described is what the edge believes, as the client's address is.
+            trusted: true,
         }),
         Ok(Admission::OurOptions) => {
             Explanation::answered(described, 204, "`OPTIONS` that asks the edge itself, by Max-Forwards")

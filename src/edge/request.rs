@@ -135,7 +135,7 @@ fn prepare(worker: &Worker, watch: &Watch, parts: &Parts, mut record: Box<Record
         entry.client = Some(client);
     }
     let (mut reason, mut page) = (None, None);
-    let (fault, decision) = match find(worker, client, parts, &admitted) {
+    let (fault, decision) = match find(worker, watch.trusted, client, parts, &admitted) {
         Verdict::AddSlash(decision) => {
             record.found(&decision.route, &decision.reason);
             let response = answer::add_slash(record, &decision, &admitted.path, admitted.query);
@@ -189,7 +189,7 @@ fn client(worker: &Worker, watch: &Watch, parts: &Parts) -> IpAddr {
 }
 
 /// Which version, by the table that is in service at this instant.
-fn find(worker: &Worker, client: IpAddr, parts: &Parts, admitted: &Admitted<'_>) -> Verdict {
+fn find(worker: &Worker, trusted: bool, client: IpAddr, parts: &Parts, admitted: &Admitted<'_>) -> Verdict {
     let facts = Facts {
         method: &parts.method,
         host: &admitted.host,
@@ -197,6 +197,7 @@ fn find(worker: &Worker, client: IpAddr, parts: &Parts, admitted: &Admitted<'_>)
         query: admitted.query,
         headers: &parts.headers,
         client,
+        trusted,
     };
     worker.with_table(|table| decide(table, &facts))
 }

@@ -70,6 +70,7 @@ impl Trial {
             query: None,
             headers: &headers,
             client: [127, 0, 0, 1].into(),
+            trusted: false,
         };
         match self.table.borrow().find(&facts) {
             Outcome::Serve(choice) | Outcome::AddSlash(choice) => choice.route.version.to_string(),

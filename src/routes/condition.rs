@@ -24,6 +24,8 @@ pub(super) enum Condition {
     Query(String, ValueTest),
     /// A request header.
     Header(HeaderName, ValueTest),
+    /// A request header that only trusted proxies may set ([`is_forwarding`]): of others it is not there.
+    Forwarding(HeaderName, ValueTest),
     /// A cookie.
     Cookie(String, ValueTest),
     /// The client's address is in one of these.
@@ -39,6 +41,10 @@ impl Condition {
             Self::Query(name, test) => query_holds(name, test, facts.query.unwrap_or_default()),
             Self::Header(name, test) => {
                 test.holds_for_any(facts.headers.get_all(name).iter().map(|value| value.as_bytes()))
+            }
+            Self::Forwarding(name, test) => {
+                let believed = facts.headers.get_all(name).iter().filter(|_| facts.trusted);
+                test.holds_for_any(believed.map(|value| value.as_bytes()))
             }
             Self::Cookie(name, test) => test.holds_for_any(cookies(facts.headers, name)),
             Self::Client(ranges) => {
@@ -56,10 +62,18 @@ impl fmt::Display for Condition {
             Self::Path(tests) => write!(f, "path {}", any_of(tests)),
             Self::Query(name, test) => write!(f, "query parameter `{name}` {test}"),
             Self::Header(name, test) => write!(f, "header `{name}` {test}"),
+            Self::Forwarding(name, test) => write!(f, "header `{name}`, of a trusted proxy, {test}"),
             Self::Cookie(name, test) => write!(f, "cookie `{name}` {test}"),
             Self::Client(ranges) => write!(f, "client is in {}", any_of(ranges)),
         }
     }
+}
+
+/// Whether a field says where a request comes from or what it was for, which the edge passes on for trusted proxies
+/// alone (`edge::guard_tests` holds the two together).
+pub(crate) fn is_forwarding(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "forwarded" | "x-real-ip" | "x-original-url" | "x-rewrite-url")
+        || name.as_str().starts_with("x-forwarded-")
 }
 
 fn any_of<T: ToString>(items: &[T]) -> String {

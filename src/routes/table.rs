@@ -25,6 +25,9 @@ pub struct Facts<'r> {
     pub headers: &'r HeaderMap,
     /// The client's address (behind trusted proxies: as they tell it).
     pub client: IpAddr,
+    /// Whether what the peer says of those before it is believed. What others say of that nobody is told, so that no
+    /// rule hears of it either.
+    pub trusted: bool,
 }
 
 /// What becomes of a request.

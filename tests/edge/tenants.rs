@@ -41,7 +41,11 @@ struct World {
 
 impl World {
     fn of(objects: impl IntoIterator<Item = Value>) -> Self {
-        let rig = Rig::routed(Config { workers: 1, ..Config::default() }, []);
+        Self::with(Config::default(), objects)
+    }
+
+    fn with(config: Config, objects: impl IntoIterator<Item = Value>) -> Self {
+        let rig = Rig::routed(Config { workers: 1, ..config }, []);
         let mut world = Self { rig, inventory: Inventory::default(), compiled: None };
         world.apply(objects);
         world
@@ -70,6 +74,55 @@ fn named(name: &'static str) -> Upstream {
     Upstream::answering(move |_| {
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len()).into_bytes()
     })
+}
+
+#[test]
+fn a_rule_sees_of_a_stranger_what_upstreams_see() {
+    const NAMES: [&str; 12] = [
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Client-Cert",
+        "X-Forwarded-",
+        "X-Real-IP",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        // Anybody's.
+        "X-Forward",
+    ];
+    let rule = |(place, name): (usize, &&str)| {
+        json!({"name": format!("r{place}"), "send": "base",
+            "match": [{"headers": [{"name": name, "exact": "mark"}]}]})
+    };
+    let rules: Vec<Value> = NAMES.iter().enumerate().map(rule).collect();
+    let upstream = Upstream::answering(|request| {
+        let seen = request
+            .head
+            .lines()
+            .any(|line| line.split(':').nth(1).is_some_and(|v| v.trim().starts_with("mark")));
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}", u8::from(seen)).into_bytes()
+    });
+    for trusted in [false, true] {
+        let mut objects = tenant("a", "a.test", "1", &upstream);
+        objects[3]["spec"]["rules"] = json!(rules);
+        let config = Config {
+            trusted: trusted.then(|| "127.0.0.0/8".parse().unwrap()).into_iter().collect(),
+            ..Config::default()
+        };
+        let world = World::with(config, objects);
+        for (place, name) in NAMES.iter().enumerate() {
+            let response = world.rig.ask(format!("GET / HTTP/1.1\r\nHost: a.test\r\n{name}: mark\r\n\r\n"));
+            let matched = response.field("x-synkronic-reason") == Some(format!("rule:r{place}"));
+            assert_eq!(matched, trusted || *name == "X-Forward", "{name}");
+            // These two are parsed and said again; "mark" is none of what they may say.
+            if !["X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix"].contains(name) {
+                assert_eq!(response.text() == "1", matched, "{name}, trusted: {trusted}");
+            }
+        }
+    }
 }
 
 #[test]

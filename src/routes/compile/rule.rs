@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::findings::Findings;
 use crate::api::{self, PathMatch, RuleMatch, ValueMatch, VersionId};
-use crate::routes::condition::Condition;
+use crate::routes::condition::{Condition, is_forwarding};
 use crate::routes::rules::{Depends, Entry, Rule, Rules};
 use crate::routes::value::{PathTest, ValueTest, WholeRegex};
 
@@ -89,8 +89,16 @@ fn entry(written: &RuleMatch, field: &str, below: &str, findings: &mut Findings)
     let query = each(&written.query, "query", |it| Ok(Condition::Query(name(&it.name)?, value(&it.value)?)))?;
     url.extend(query);
     consumer.extend(each(&written.headers, "headers", |it| {
-        Ok(Condition::Header(header_name(&it.name)?, value(&it.value)?))
+        let (name, value) = (header_name(&it.name)?, value(&it.value)?);
+        let forwarding = is_forwarding(&name);
+        Ok(if forwarding { Condition::Forwarding(name, value) } else { Condition::Header(name, value) })
     })?);
+    for (place, condition) in consumer.iter().enumerate() {
+        if let Condition::Forwarding(name, _) = condition {
+            let message = format!("`{name}` is there only in requests of `--trusted-proxies`");
+            findings.warn("HeaderOfProxies", format!("{field}{below}.headers[{place}].name"), message);
+        }
+    }
     consumer.extend(each(&written.cookies, "cookies", |it| {
         Ok(Condition::Cookie(name(&it.name)?, value(&it.value)?))
     })?);

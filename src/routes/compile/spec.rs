@@ -104,7 +104,7 @@ fn path(spec: &RouterSpec, findings: &mut Findings) -> Option<PathPattern> {
 fn rules_vary(header: Option<&HeaderName>, rules: &Rules) -> Option<HeaderValue> {
     let entries = rules.0.iter().flat_map(|rule| &rule.entries);
     let asked = entries.flat_map(|entry| &entry.consumer).filter_map(|condition| match condition {
-        Condition::Header(name, _) => Some(name.as_str()),
+        Condition::Header(name, _) | Condition::Forwarding(name, _) => Some(name.as_str()),
         Condition::Cookie(..) => Some(http::header::COOKIE.as_str()),
         Condition::Method(_) | Condition::Path(_) | Condition::Query(..) | Condition::Client(_) => None,
     });

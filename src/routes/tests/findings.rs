@@ -109,13 +109,16 @@ fn what_is_odd_is_said_and_served() {
     let world = with_rules(json!([
         {"name": "never", "match": [], "send": "version-2"},
         {"name": "case", "match": [{"methods": ["get", "POST"]}], "send": "version-3"},
+        {"name": "proxy", "match": [{"headers": [{"name": "a", "exact": "b"}, {"name": "X-Real-IP", "present": true}]}],
+            "send": "version-3"},
     ]));
     assert_eq!(
         world.findings("shop"),
-        ["RuleNeverMatches spec.rules[never].match", "MethodCase spec.rules[case].match[0].methods[0]"]
-            .into_iter()
-            .rev()
-            .collect::<Vec<_>>()
+        [
+            "HeaderOfProxies spec.rules[proxy].match[0].headers[1].name",
+            "MethodCase spec.rules[case].match[0].methods[0]",
+            "RuleNeverMatches spec.rules[never].match",
+        ]
     );
     assert_eq!(world.get(&Ask::get("shop.example.com/").method("POST")), "version-3 rule:case");
 }

@@ -49,6 +49,24 @@ fn headers_by_value() {
 }
 
 #[test]
+fn what_a_peer_says_of_others_counts_if_it_is_believed() {
+    for name in [
+        "Forwarded",
+        "X-Real-IP",
+        "X-Forwarded-For",
+        "X-Forwarded-Anything",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+    ] {
+        let ask = Ask::get("shop.example.com/").header(name, "blue");
+        let world = with_match(json!([{"headers": [{"name": name, "exact": "blue"}]}]));
+        assert!(!goes(&world, &ask) && goes(&world, &ask.clone().trusted()), "{name}");
+        let world = with_match(json!([{"headers": [{"name": name, "present": false}]}]));
+        assert!(goes(&world, &ask) && !goes(&world, &ask.trusted()), "{name}");
+    }
+}
+
+#[test]
 fn header_names_know_no_case() {
     let world = with_match(json!([{"headers": [{"name": "x-Qa-TEAM", "exact": "blue"}]}]));
     assert!(goes(&world, &Ask::get("shop.example.com/").header("X-QA-Team", "blue")));

@@ -24,6 +24,7 @@ pub struct Ask {
     pub query: Option<String>,
     pub headers: HeaderMap,
     pub client: IpAddr,
+    trusted: bool,
 }
 
 impl World {
@@ -93,6 +94,7 @@ impl Ask {
             query,
             headers: HeaderMap::new(),
             client: IpAddr::from([192, 0, 2, 1]),
+            trusted: false,
         }
     }
 
@@ -138,6 +140,12 @@ impl Ask {
         self
     }
 
+    /// By a peer that is believed.
+    pub fn trusted(mut self) -> Self {
+        self.trusted = true;
+        self
+    }
+
     pub fn with_facts<T>(&self, use_them: impl FnOnce(&Facts<'_>) -> T) -> T {
         use_them(&Facts {
             method: &self.method,
@@ -146,6 +154,7 @@ impl Ask {
             query: self.query.as_deref(),
             headers: &self.headers,
             client: self.client,
+            trusted: self.trusted,
         })
     }
 }
