@@ -18,6 +18,10 @@ use super::watch::Watch;
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8192;
+/// So many bytes of each thing that a client wrote are told, lest such a queue hold the half of a gigabyte.
+const LONGEST: usize = 1 << 10;
+/// What stands for the rest.
+const CUT: char = '\u{2026}';
 
 /// Where the access log goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +86,29 @@ impl Log {
             let _ = thread.join();
         }
     }
+}
+
+/// What a client wrote, in pieces, as text: what is no UTF-8 replaced, and no more than [`LONGEST`] bytes.
+pub(crate) fn text(pieces: &[&[u8]]) -> String {
+    let whole = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+    let mut text = String::with_capacity(whole.min(LONGEST + CUT.len_utf8()));
+    for piece in pieces {
+        // Nobody looks at what is cut off anyway; the longest character has four bytes.
+        let piece = piece.get(..LONGEST + 4).unwrap_or(piece);
+        for chunk in piece.utf8_chunks() {
+            let odd = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
+            for part in [chunk.valid(), odd] {
+                let room = LONGEST - text.len();
+                if part.len() > room {
+                    text.push_str(part.get(..part.floor_char_boundary(room)).unwrap_or_default());
+                    text.push(CUT);
+                    return text;
+                }
+                text.push_str(part);
+            }
+        }
+    }
+    text
 }
 
 /// JSON lets DEL and the C1 controls stand as they are, terminals act on them (RUSTSEC-2025-0055).
@@ -200,6 +227,35 @@ impl Entry {
             fault: row.map(|row| row.label),
             side: row.map(|row| row.side.name()),
             agent: &self.agent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_cut_at_a_character_and_shows_it() {
+        assert_eq!(text(&[b"/a", b"?", b"\xffb"]), "/a?\u{fffd}b");
+        for length in LONGEST - 4..LONGEST + 8 {
+            for (tail, odd) in [
+                (&b"b"[..], "b"),
+                ("\u{e9}".as_bytes(), "\u{e9}"),
+                (b"\xff", "\u{fffd}"),
+                (b"\xf0\x9f", "\u{fffd}"),
+            ] {
+                let whole = [&b"a".repeat(length), tail].concat();
+                let wanted = "a".repeat(length) + odd;
+                let cut = text(&[&whole]);
+                assert_eq!(cut == wanted, wanted.len() <= LONGEST, "{length} {odd}");
+                assert!(cut == wanted || cut.len() <= LONGEST + 3 && cut.ends_with(CUT), "{length} {odd}");
+            }
+        }
+        for many in [b"\xff".repeat(31_000), "\u{e9}".repeat(15_000).into_bytes(), b"a".repeat(31_000)] {
+            let cut = text(&[&many, b"?", &many]);
+            assert!((LONGEST - 3..LONGEST + 4).contains(&cut.len()) && cut.ends_with(CUT), "{cut}");
+            assert!(cut.capacity() < 2 * LONGEST);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use http::header::{HOST, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::Body as _;
@@ -21,7 +22,7 @@ use super::cookies::confine;
 use super::decide::{Decision, Verdict, decide};
 use super::error::Fault;
 use super::ids::RequestId;
-use super::log::Entry;
+use super::log::{Entry, text};
 use super::record::Record;
 use super::relay::{Body, Broken, Relay};
 use super::retry::idempotent;
@@ -335,18 +336,16 @@ fn note(worker: &Worker, record: &mut Record, parts: &Parts, admitted: &Admitted
     if worker.shared.log.is_none() {
         return;
     }
-    let text =
-        |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let target = match admitted.query {
-        Some(query) => format!("{}?{query}", admitted.path),
-        None => admitted.path.to_string(),
+        Some(query) => text(&[admitted.path.as_bytes(), b"?", query.as_bytes()]),
+        None => text(&[admitted.path.as_bytes()]),
     };
     record.entry = Some(Box::new(Entry {
         method: parts.method.to_string(),
         host: admitted.host.to_string(),
         target,
         request_id: id.as_str().to_owned(),
-        agent: text(http::header::USER_AGENT).unwrap_or_default(),
+        agent: parts.headers.get(USER_AGENT).map_or_else(String::new, |agent| text(&[agent.as_bytes()])),
         ..Entry::default()
     }));
 }
@@ -356,14 +355,16 @@ fn note_ours(worker: &Worker, watch: &Watch, record: &mut Record, parts: &Parts)
     if worker.shared.log.is_none() {
         return;
     }
-    let text =
-        |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let field = |name| parts.headers.get(name).map_or_else(String::new, |value| text(&[value.as_bytes()]));
     record.entry = Some(Box::new(Entry {
-        method: parts.method.to_string(),
-        host: text(http::header::HOST).unwrap_or_default(),
-        target: parts.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
+        method: text(&[parts.method.as_str().as_bytes()]),
+        host: field(HOST),
+        target: parts
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, |target| text(&[target.as_str().as_bytes()])),
         client: Some(watch.peer.ip().to_canonical()),
-        agent: text(http::header::USER_AGENT).unwrap_or_default(),
+        agent: field(USER_AGENT),
         ..Entry::default()
     }));
 }
