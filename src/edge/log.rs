@@ -7,9 +7,9 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -22,6 +22,10 @@ const QUEUE: usize = 8192;
 const LONGEST: usize = 1 << 10;
 /// What stands for the rest.
 const CUT: char = '\u{2026}';
+/// What the writer has for the rest of the queue at the end: a pipe that nobody reads takes none of it.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often the end of a full queue is tried meanwhile.
+const TRY: Duration = Duration::from_millis(10);
 
 /// Where the access log goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +58,8 @@ impl std::str::FromStr for AccessLog {
 #[derive(Debug)]
 pub(crate) struct Log {
     queue: SyncSender<Option<String>>,
-    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Hangs up when the writer has ended.
+    writer: Mutex<Option<Receiver<()>>>,
 }
 
 impl Log {
@@ -67,9 +72,13 @@ impl Log {
             AccessLog::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         };
         let (queue, lines) = sync_channel(QUEUE);
-        let thread =
-            std::thread::Builder::new().name("access-log".into()).spawn(move || write(&lines, out))?;
-        Ok(Some(Self { queue, writer: Mutex::new(Some(thread)) }))
+        let (ending, writer) = sync_channel(0);
+        // Nobody joins it: where it hangs in a write nothing but the process's end will end it.
+        std::thread::Builder::new().name("access-log".into()).spawn(move || {
+            write(&lines, out);
+            drop::<SyncSender<()>>(ending);
+        })?;
+        Ok(Some(Self { queue, writer: Mutex::new(Some(writer)) }))
     }
 
     /// Queues a line; false where there was no room.
@@ -78,12 +87,18 @@ impl Log {
         serde_json::to_string(line).is_ok_and(|line| self.queue.try_send(Some(tame(line))).is_ok())
     }
 
-    /// Ends the log and waits until what was queued is written.
+    /// Ends the log and waits until what was queued is written, unless that is not taken.
     pub(crate) fn close(&self) {
-        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = self.queue.send(None);
-            let _ = thread.join();
+        let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let end = Instant::now() + FAREWELL;
+        while let Err(TrySendError::Full(_)) = self.queue.try_send(None)
+            && Instant::now() < end
+        {
+            std::thread::sleep(TRY);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if let Err(RecvTimeoutError::Timeout) = writer.recv_timeout(left) {
+            tracing::warn!("the access log is not taken: its last lines are lost");
         }
     }
 }

@@ -412,3 +412,31 @@ fn an_edge_that_is_dropped_at_its_start_ends() {
     });
     ended.recv_timeout(Duration::from_secs(60)).expect("an edge doesn't end");
 }
+
+#[test]
+fn a_log_that_nobody_reads_does_not_keep_the_edge() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    // Opened for both, so that neither waits for the other.
+    let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let upstream = Upstream::echo();
+    for many in [1_000, 12_000] {
+        let config = Config { workers: 1, access_log: AccessLog::File(path.clone()), ..Config::default() };
+        let rig = Rig::with(config, &[upstream.address]);
+        let mut client = rig.client();
+        for _ in 0..many / 50 {
+            client.send(get("/").repeat(50));
+            for _ in 0..50 {
+                client.response();
+            }
+        }
+        // Of the larger number not all have room in the queue.
+        assert_eq!(rig.metric("synkronic_edge_access_log_dropped_total") > 0.0, many > 10_000);
+        let begun = std::time::Instant::now();
+        rig.bound.handle().stop();
+        drop(rig);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    drop(pipe);
+}
