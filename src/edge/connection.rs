@@ -93,7 +93,13 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
         if watch.take_probe() && is_closed(&socket, cx) {
             return Poll::Ready(Stop::Order(Order::Cut));
         }
-        if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
+        let mut polled = Pin::new(&mut *http).poll(cx);
+        if matches!(polled, Poll::Ready(Ok(()))) && !watch.is_flushed() {
+            // Where the request asked for an upgrade hyper ends with bytes that the socket has not taken, and forgets that
+            // it was asked; polled again it ends as ever, with all written.
+            polled = Pin::new(&mut *http).poll(cx);
+        }
+        if let Poll::Ready(ended) = polled {
             return Poll::Ready(Stop::Hyper(ended));
         }
         let silent = watch.phase() == Phase::Opening || watch.at_rest();

@@ -259,6 +259,11 @@ impl Watch {
         self.write.end();
     }
 
+    /// Whether hyper has nothing left to write.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.flushed.get()
+    }
+
     /// A request has begun.
     pub(crate) fn begin_request(&self) {
         self.enter(Phase::Deciding, Duration::MAX);

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
+use socket2::SockRef;
 use synkronic::edge::{Config, Limits};
 
 use super::rig::{Client, Rig, Upstream, endpoint, get, route, until};
@@ -190,4 +192,32 @@ fn a_client_that_goes_before_the_switch_leaves_nothing_behind() {
     rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
     rig.await_metric("synkronic_edge_tunnels", |n| n == 0.0);
     until("the request is in flight for ever", || in_flight.load(Ordering::SeqCst) == 0);
+}
+
+#[test]
+fn an_answer_to_an_upgrade_that_nobody_takes_up_comes_whole_to_a_slow_client() {
+    const LARGE: usize = 8 << 20;
+    let upstream = Upstream::new(|_, mut visit| {
+        visit.head().unwrap();
+        visit.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\n\r\n"));
+        visit.send(vec![b'x'; LARGE]);
+        let _ = visit.client.rest();
+    });
+    let rig = Rig::on(&[upstream.address]);
+    for upgrade in ["h2c", "websocket", "TLS/1.0"] {
+        let mut client = rig.client();
+        SockRef::from(&client.stream).set_recv_buffer_size(16 << 10).unwrap();
+        // Answered before its body has come, so that the answer is the last one.
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 9\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n\r\n"
+        ));
+        client.head().unwrap();
+        let mut taken = 0;
+        while taken < LARGE {
+            // Slower than the edge, whose last bytes then wait for the socket.
+            thread::sleep(Duration::from_millis(2));
+            taken += client.exactly((64 << 10).min(LARGE - taken)).len();
+        }
+        assert!(client.is_ended());
+    }
 }
