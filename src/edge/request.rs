@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::header::{HOST, USER_AGENT};
+use http::header::{ACCEPT, HOST, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::Body as _;
@@ -56,6 +56,8 @@ pub(crate) async fn serve(
         Prepared::Send(record, plan) => (record, plan),
         Prepared::Answer(response) => return response,
     };
+    // The upstream's fields take the place of these, those of an answer that is then refused as well.
+    let accept = parts.headers.get(ACCEPT).cloned();
     let result = attempts::exchange(&worker, &watch, &mut record, &plan, &mut parts, body).await;
     worker.buffers.give_head(plan.head);
     match result {
@@ -68,8 +70,9 @@ pub(crate) async fn serve(
             Ok(respond(record, head, exchange, parts.headers, &plan.rest))
         }
         Err(failure) => {
+            let asked = HeaderMap::from_iter(accept.map(|accept| (ACCEPT, accept)));
             let telling = Telling {
-                headers: &parts.headers,
+                headers: &asked,
                 request_id: Some(plan.rest.request_id.as_str()),
                 decision: Some(&plan.rest.decision),
                 reason: None,

@@ -840,3 +840,20 @@ fn an_endpoint_that_answers_503_is_not_asked_twice() {
     assert_eq!(upstream.requests() + other.requests(), 200, "no request more than clients have made");
     assert_eq!(rig.metric("synkronic_edge_retries_total"), 0.0);
 }
+
+#[test]
+fn the_page_for_a_bad_answer_has_the_form_that_the_client_asks_for() {
+    let upstream = Upstream::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nAccept: text/html\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec()
+    });
+    let rig = Rig::on(&[upstream.address]);
+    for (accept, form) in [
+        ("", "text/plain"),
+        ("Accept: application/json\r\n", "application/problem+json"),
+        ("Accept: text/html\r\n", "text/html"),
+    ] {
+        let response = rig.ask(format!("GET / HTTP/1.1\r\nHost: shop.test\r\n{accept}\r\n"));
+        assert_eq!(response.status, 502);
+        assert!(response.field("content-type").unwrap().starts_with(form), "{accept}{}", response.head);
+    }
+}
