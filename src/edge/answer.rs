@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 
 use super::decide::{Cache, Decision, page_of};
 use super::error::Fault;
@@ -54,6 +54,17 @@ pub(crate) fn sign(fields: &mut HeaderMap, worker: &Worker, watch: &Watch) {
     if (worker.closing() || watch.spent()) && !fields.contains_key(header::UPGRADE) {
         fields.insert(header::CONNECTION, CLOSE);
     }
+}
+
+/// The answer as it is told to a client that speaks this version.
+///
+/// To `Connection: close` for a client of HTTP/1.0 that would keep its connection hyper adds `keep-alive`, unless the
+/// answer says that it is of HTTP/1.0, too.
+pub(crate) fn in_version(mut response: Response<Body>, version: Version) -> Response<Body> {
+    if version == Version::HTTP_10 && response.headers().contains_key(header::CONNECTION) {
+        *response.version_mut() = Version::HTTP_10;
+    }
+    response
 }
 
 /// A body that is answered before it has been read is hyper's to read away, or to close over, once the answer is whole:

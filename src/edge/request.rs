@@ -54,20 +54,21 @@ pub(crate) async fn serve(
     watch.set_unread(!body.is_end_stream());
     let (mut record, plan) = match prepare(&worker, &watch, &parts, record) {
         Prepared::Send(record, plan) => (record, plan),
-        Prepared::Answer(response) => return response,
+        Prepared::Answer(response) => return Ok(answer::in_version(response?, parts.version)),
     };
     // The upstream's fields take the place of these, those of an answer that is then refused as well.
     let accept = parts.headers.get(ACCEPT).cloned();
     let result = attempts::exchange(&worker, &watch, &mut record, &plan, &mut parts, body).await;
     worker.buffers.give_head(plan.head);
-    match result {
+    let response = match result {
         Ok((head, exchange)) => {
             // hyper knows no other way to end such a body for HTTP/1.0.
             let unknown = matches!(head.body, ResponseBody::Chunked | ResponseBody::UntilClose);
             if parts.version == Version::HTTP_10 && unknown {
                 watch.ends_by_close();
+                watch.spend();
             }
-            Ok(respond(record, head, exchange, parts.headers, &plan.rest))
+            respond(record, head, exchange, parts.headers, &plan.rest)
         }
         Err(failure) => {
             let asked = HeaderMap::from_iter(accept.map(|accept| (ACCEPT, accept)));
@@ -78,9 +79,10 @@ pub(crate) async fn serve(
                 reason: None,
                 page: None,
             };
-            refuse(record, failure.fault, telling)
+            refuse(record, failure.fault, telling)?
         }
-    }
+    };
+    Ok(answer::in_version(response, parts.version))
 }
 
 /// What the phases before the sending come to.

@@ -95,6 +95,39 @@ fn an_http_1_0_client_gets_bodies_it_understands() {
 }
 
 #[test]
+fn an_http_1_0_client_is_told_one_thing_about_its_connection() {
+    let upstream = Upstream::answering(|request| match request.line().split(' ').nth(1).unwrap() {
+        "/length" => b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+        "/chunked" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n".to_vec(),
+        _ => b"no HTTP".to_vec(),
+    });
+    let rig = Rig::on(&[upstream.address]);
+    let ask = |path: &str| {
+        rig.ask(format!("GET {path} HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\n\r\n"))
+    };
+    for (path, status, said) in [
+        ("/length", 200, "keep-alive"),
+        ("/chunked", 200, "close"),
+        ("/no", 502, "keep-alive"),
+        ("//refused", 400, "close"),
+    ] {
+        let response = ask(path);
+        assert_eq!(
+            (response.status, response.field("connection").as_deref()),
+            (status, Some(said)),
+            "{path}"
+        );
+        assert!(response.head.starts_with("HTTP/1.0"), "{}", response.head);
+    }
+    let mut client = rig.client();
+    rig.await_metric("synkronic_edge_connections", |n| n >= 1.0);
+    rig.bound.handle().drain();
+    thread::sleep(Duration::from_millis(50));
+    client.send("GET /length HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(client.response().field("connection").as_deref(), Some("close"));
+}
+
+#[test]
 fn megabytes_go_both_ways() {
     let upstream = Upstream::echo();
     let rig = Rig::on(&[upstream.address]);
