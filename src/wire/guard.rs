@@ -20,6 +20,10 @@ use super::{Scheme, target};
 /// How long a method may be; the longest registered one has 17 characters.
 const MAX_METHOD: usize = 32;
 
+/// How long a field may be: its name, its value, and what stands between and behind. No client sends a longer one, and
+/// servers of 16 KiB are common behind a proxy.
+const MAX_FIELD: usize = 16 << 10;
+
 /// What a port's guard goes by.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -191,7 +195,11 @@ impl<'r> Survey<'r> {
         let mut survey = Self::default();
         let mut bytes = 0;
         for (name, value) in headers {
-            bytes += name.as_str().len() + value.len() + 4;
+            let length = name.as_str().len() + value.len() + 4;
+            if length > MAX_FIELD {
+                return Err(Refusal::FieldsTooLarge);
+            }
+            bytes += length;
             survey.field(name, value, terms)?;
         }
         if bytes > terms.max_fields_bytes {

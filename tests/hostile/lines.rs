@@ -36,6 +36,8 @@ pub struct Case {
     /// Whether the client closes its side behind it.
     pub last: bool,
     pub owed: Owed,
+    /// Whether that is what hyper has decided before anybody sees the request, where the list owes a 400.
+    pub by_hyper: bool,
 }
 
 fn pass(method: &str, target: &str) -> Pass {
@@ -73,7 +75,12 @@ struct Table(Vec<Case>);
 
 impl Table {
     fn add(&mut self, line: u8, bytes: impl AsRef<[u8]>, owed: Owed) {
-        self.0.push(Case { line, bytes: bytes.as_ref().to_vec(), last: false, owed });
+        self.0.push(Case { line, bytes: bytes.as_ref().to_vec(), last: false, owed, by_hyper: false });
+    }
+
+    /// The edge cannot know what was written: the list owes a 400, and this comes of it instead.
+    fn by_hyper(&mut self, line: u8, bytes: impl AsRef<[u8]>, comes: Owed) {
+        self.0.push(Case { line, bytes: bytes.as_ref().to_vec(), last: false, owed: comes, by_hyper: true });
     }
 
     fn refused(&mut self, line: u8, status: u16, inputs: impl IntoIterator<Item = impl AsRef<[u8]>>) {
@@ -141,7 +148,7 @@ fn lengths_and_codings(table: &mut Table) {
             post(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"), "2\r\nab\r\n0\r\n\r\n"),
         );
         table.refused(2, 400, [before]);
-        table.add(2, behind, Owed::PassedAndClosed(one()));
+        table.by_hyper(2, behind, Owed::PassedAndClosed(one()));
     }
     let five = || pass("POST", "/").body("hello").with("content-length", "5").without(&["transfer-encoding"]);
     table.passed(3, post("Content-Length: 5\r\nContent-Length: 5", "hello"), five());
@@ -277,7 +284,13 @@ fn chunks(table: &mut Table) {
     let framed = format!("Content-Length: {}", LOOKALIKE.len());
     table.refused(10, 404, [post(&framed, LOOKALIKE).replacen("shop.test", "nobody.test", 1)]);
     let mut cut = |bytes: String| {
-        table.0.push(Case { line: 18, bytes: bytes.into_bytes(), last: true, owed: Owed::BrokenOff(0) });
+        table.0.push(Case {
+            line: 18,
+            bytes: bytes.into_bytes(),
+            last: true,
+            owed: Owed::BrokenOff(0),
+            by_hyper: false,
+        });
     };
     cut(chunked("5\r\nhello\r\n"));
     cut(chunked("5\r\nhello\r\n0\r\n"));
@@ -597,13 +610,13 @@ fn paths(table: &mut Table) {
     table.passed(37, get("/a[b]|^c", ""), pass("GET", "/a[b]|^c"));
     table.passed(37, get("/%C3%A9", ""), pass("GET", "/%C3%A9"));
     // hyper cuts a fragment off before anybody sees it: it is neither matched nor sent on.
-    table.passed(38, get("/a#frag", ""), pass("GET", "/a"));
-    table.passed(
+    table.by_hyper(38, get("/a#frag", ""), Owed::Passed(pass("GET", "/a")));
+    table.by_hyper(
         38,
         get("/version-2#/../version-1/x?y", "").replace("/version-2#", "/version-2/#"),
-        under("version-2", "/"),
+        Owed::Passed(under("version-2", "/")),
     );
-    table.passed(38, get("/a?b#c", ""), pass("GET", "/a?b"));
+    table.by_hyper(38, get("/a?b#c", ""), Owed::Passed(pass("GET", "/a?b")));
     table.refused(38, 400, [get("#a", "")]);
 }
 
@@ -619,6 +632,9 @@ fn sizes_and_methods(table: &mut Table) {
     table.refused(39, 431, [get("/", &"A: b\r\n".repeat(100)), get("/", &"A: b\r\n".repeat(300))]);
     table.refused(39, 431, [get("/", &format!("{}: b\r\n", "a".repeat(33_000)))]);
     table.passed(39, get("/", &"A: b\r\n".repeat(99)), pass("GET", "/"));
+    let line = |length: usize| get("/", &format!("A: {}\r\n", "b".repeat(length - 5)));
+    table.passed(39, line(16 << 10), pass("GET", "/"));
+    table.refused(39, 431, [line((16 << 10) + 1), line(31 << 10)]);
     for method in ["get", "G!#$%&'*+-.^_|~", "PROPFIND", "0"] {
         table.passed(40, format!("{method} / HTTP/1.1\r\nHost: shop.test\r\n\r\n"), pass(method, "/"));
     }
