@@ -1,13 +1,13 @@
 //! A request on its way upstream: its head, then its body as it comes, framed anew.
 //!
-//! It writes when polled and holds no more than one piece of body, so that a slow upstream slows the client
-//! down. A body that breaks off is never ended cleanly.
+//! It writes when polled and holds no more than one piece of body, or 16 KiB of small ones, so that a slow upstream
+//! slows the client down. A body that breaks off is never ended cleanly.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::io::AsyncWrite;
@@ -17,6 +17,10 @@ use super::error::Fault;
 use super::watch::Watch;
 use crate::wire::body::{Frame, Writer};
 use crate::wire::framing::RequestBody;
+
+/// Small pieces are gathered up to this: else a client's chunks of one byte, six bytes each, cost a write and a segment
+/// each.
+const GATHERED: usize = 16 << 10;
 
 /// Why an upload stops before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +37,18 @@ pub(crate) struct Upload {
     body: Incoming,
     writer: Writer,
     known_length: bool,
-    /// What is to be written: the framing before, the data, the framing behind.
+    /// What has come and is not framed yet: one piece, or several as one.
+    piece: Bytes,
+    run: BytesMut,
+    /// Whether hyper has had its turn to bring more since the last piece came.
+    turned: bool,
+    /// What is to be written: the framing before, the data, the framing behind, the body's end.
     frame: Option<Frame>,
     before_at: usize,
     data: Bytes,
     after: &'static [u8],
-    /// Whether the end has been framed.
+    end: &'static [u8],
+    /// Whether the client's body has ended.
     ended: bool,
     /// Bytes of data that went upstream.
     pub(crate) sent: u64,
@@ -54,10 +64,14 @@ impl Upload {
             body,
             writer: Writer::new(kind),
             known_length: matches!(kind, RequestBody::Length(_)),
+            piece: Bytes::new(),
+            run: BytesMut::new(),
+            turned: false,
             frame: None,
             before_at: 0,
             data: Bytes::new(),
             after: b"",
+            end: b"",
             ended: false,
             sent: 0,
         }))
@@ -74,9 +88,10 @@ impl Upload {
         loop {
             // The body before the head: where its first piece has come along, both go in one write.
             if self.is_written() && !self.ended {
-                match self.poll_next(cx, watch)? {
+                match self.poll_gather(cx, watch)? {
                     // Its time goes on: a body that comes byte by byte would else begin anew with each.
                     Poll::Ready(()) => {}
+                    Poll::Pending if self.turned => return Poll::Pending,
                     Poll::Pending if head.is_empty() => {
                         watch.owes_body(self.known_length);
                         return Poll::Pending;
@@ -108,7 +123,7 @@ impl Upload {
 
     /// Whether nothing waits to be written.
     fn is_written(&self) -> bool {
-        self.before().is_empty() && self.data.is_empty() && self.after.is_empty()
+        self.before().is_empty() && self.data.is_empty() && self.after.is_empty() && self.end.is_empty()
     }
 
     fn before(&self) -> &[u8] {
@@ -116,7 +131,49 @@ impl Upload {
         line.get(self.before_at..).unwrap_or_default()
     }
 
-    /// The next piece of the client's body, or its end.
+    /// Frames what there is of the body: a large piece, or the small ones that came together, and its end with them.
+    ///
+    /// hyper brings one piece at a time, so that it gets a turn after each; more than that nobody waits for.
+    fn poll_gather(&mut self, cx: &mut Context<'_>, watch: &Watch) -> Result<Poll<()>, Stopped> {
+        loop {
+            let next = self.poll_next(cx, watch)?;
+            let gathered = self.piece.len() + self.run.len();
+            match next {
+                Poll::Ready(()) if !self.ended && gathered < GATHERED => self.turned = false,
+                Poll::Pending if gathered == 0 => return Ok(Poll::Pending),
+                Poll::Pending if !self.turned => {
+                    self.turned = true;
+                    cx.waker().wake_by_ref();
+                    return Ok(Poll::Pending);
+                }
+                Poll::Ready(()) | Poll::Pending => {
+                    self.turned = false;
+                    return self.frame(watch).map(Poll::Ready);
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, watch: &Watch) -> Result<(), Stopped> {
+        let data =
+            if self.run.is_empty() { std::mem::take(&mut self.piece) } else { self.run.split().freeze() };
+        let Ok(frame) = self.writer.frame(data.len()) else {
+            return Err(Stopped::Client(Fault::ClientBody));
+        };
+        self.sent = self.sent.saturating_add(data.len() as u64);
+        self.before_at = 0;
+        self.after = frame.after();
+        self.frame = Some(frame);
+        self.data = data;
+        if self.ended {
+            let Ok(end) = self.writer.finish() else { return Err(Stopped::Client(Fault::ClientGone)) };
+            self.end = end;
+            watch.set_unread(false);
+        }
+        Ok(())
+    }
+
+    /// Takes in the next piece of the client's body, or its end.
     fn poll_next(&mut self, cx: &mut Context<'_>, watch: &Watch) -> Result<Poll<()>, Stopped> {
         loop {
             let Poll::Ready(item) = Pin::new(&mut self.body).poll_frame(cx) else { return Ok(Poll::Pending) };
@@ -134,24 +191,17 @@ impl Upload {
                     if data.is_empty() {
                         continue;
                     }
-                    let Ok(frame) = self.writer.frame(data.len()) else {
-                        return Err(Stopped::Client(Fault::ClientBody));
-                    };
-                    self.sent = self.sent.saturating_add(data.len() as u64);
-                    self.before_at = 0;
-                    self.after = frame.after();
-                    self.frame = Some(frame);
-                    self.data = data;
+                    if self.piece.is_empty() && self.run.is_empty() {
+                        self.piece = data;
+                    } else {
+                        self.run.extend_from_slice(&std::mem::take(&mut self.piece));
+                        self.run.extend_from_slice(&data);
+                    }
                     watch.touch();
                     return Ok(Poll::Ready(()));
                 }
                 None => {
-                    let Ok(end) = self.writer.finish() else {
-                        return Err(Stopped::Client(Fault::ClientGone));
-                    };
-                    self.after = end;
                     self.ended = true;
-                    watch.set_unread(false);
                     return Ok(Poll::Ready(()));
                 }
             }
@@ -170,6 +220,7 @@ impl Upload {
             IoSlice::new(self.before()),
             IoSlice::new(&self.data),
             IoSlice::new(self.after),
+            IoSlice::new(self.end),
         ];
         let written = match Pin::new(stream).poll_write_vectored(cx, &slices) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -183,7 +234,8 @@ impl Upload {
         let left = left - before;
         let data = left.min(self.data.len());
         self.data.advance(data);
-        take(&mut self.after, left - data);
+        let left = take(&mut self.after, left - data);
+        take(&mut self.end, left);
         Poll::Ready(Ok(()))
     }
 }

@@ -310,6 +310,45 @@ fn an_answer_may_stream_while_the_body_streams() {
 }
 
 #[test]
+fn chunks_that_come_together_go_up_together() {
+    // Tells how many chunks it took, and what they held.
+    let upstream = Upstream::new(|_, mut visit| {
+        while visit.head().is_some() {
+            let (mut count, mut body) = (0, Vec::new());
+            loop {
+                while !visit.client.unread.windows(2).any(|w| w == b"\r\n") {
+                    visit.client.fill().unwrap();
+                }
+                let end = visit.client.unread.windows(2).position(|w| w == b"\r\n").unwrap();
+                let line = String::from_utf8(visit.client.exactly(end + 2)).unwrap();
+                let size = usize::from_str_radix(line.trim(), 16).unwrap();
+                body.extend(&visit.client.exactly(size + 2)[..size]);
+                if size == 0 {
+                    break;
+                }
+                count += 1;
+            }
+            let told = format!("{count} ").into_bytes();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", told.len() + body.len());
+            visit.send([head.as_bytes(), &told, &body].concat());
+        }
+    });
+    let rig = Rig::on(&[upstream.address]);
+    let mut client = rig.client();
+    for (length, piece, most) in [(5_000, 1, 20), (5_000, 5_000, 1), (40_000, 100, 20), (1, 1, 1), (0, 1, 0)]
+    {
+        let data = pattern(length);
+        let head = "POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+        client.send([head.as_bytes(), &chunked(&data, piece)].concat());
+        let response = client.response();
+        let space = response.body.iter().position(|b| *b == b' ').unwrap();
+        let count: usize = std::str::from_utf8(&response.body[..space]).unwrap().parse().unwrap();
+        assert!(response.body[space + 1..] == data);
+        assert!(count <= most, "{length} bytes in pieces of {piece} went up in {count} chunks");
+    }
+}
+
+#[test]
 fn an_upload_that_breaks_off_never_ends_cleanly_upstream() {
     for head in ["Content-Length: 10", "Transfer-Encoding: chunked"] {
         let clean = Arc::new(AtomicUsize::new(0));
