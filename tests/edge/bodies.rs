@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::rig::{Rig, Upstream, get, until};
+use super::rig::{Rig, Upstream, get, row, until};
 
 /// Bytes that are not all alike, so that a piece in the wrong place is seen.
 fn pattern(count: usize) -> Vec<u8> {
@@ -42,6 +42,7 @@ fn requests_byte_by_byte_read_as_in_one_piece() {
         assert_eq!(whole.status, 200);
         assert_eq!(whole.text().contains("hello"), !request.starts_with("GET"));
     }
+    row("25", "four requests whole and byte by byte");
 }
 
 #[test]
@@ -174,6 +175,7 @@ fn a_slow_reader_slows_the_upstream_down() {
     });
     assert!(before < LARGE / 2, "{before} bytes were taken of a response that nobody reads");
     assert!(client.exactly(LARGE) == pattern(LARGE));
+    row("60", "64 MiB for a reader that stops");
 }
 
 #[test]
@@ -282,6 +284,7 @@ fn an_answer_before_the_end_of_its_request_says_that_it_is_the_last() {
             assert_eq!(upstream.requests(), 1);
         }
     }
+    row("49", "six early answers, and the request behind them");
 }
 
 #[test]
@@ -367,6 +370,7 @@ fn an_upload_that_breaks_off_never_ends_cleanly_upstream() {
         until("the upstream is never told", || broken.load(Ordering::SeqCst) == 1);
         assert_eq!(clean.load(Ordering::SeqCst), 0);
     }
+    row("18", "uploads that break off, both framings");
 }
 
 #[test]
@@ -441,6 +445,7 @@ fn a_client_that_goes_takes_its_upstream_request_along() {
         rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
         rig.await_metric(r#"synkronic_edge_faults_total{side="client",fault="client_gone"}"#, |n| n == 1.0);
     }
+    row("71", "before the head and in the body");
 }
 
 #[test]

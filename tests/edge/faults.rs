@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use synkronic::edge::{Config, Limits};
 use synkronic::routes::{Route, RouteLimits, Table};
 
-use super::rig::{Refusing, Rig, Upstream, get, until};
+use super::rig::{Refusing, Rig, Upstream, get, row, until};
 
 /// An address that takes no connection and refuses none: its listener's queue is full.
 struct Hanging {
@@ -70,6 +70,7 @@ fn as_many_as_refuse_are_passed_over_where_one_is_left() {
         let rig = Rig::on(&[one, two, upstream.address, three]);
         assert_eq!(rig.ask(POST).status, 200);
     }
+    row("74", "endpoints that refuse");
 }
 
 #[test]
@@ -127,6 +128,7 @@ fn one_that_hangs_is_overtaken_by_another() {
     for _ in 0..6 {
         assert_eq!(rig.ask(POST).status, 200);
     }
+    row("74", "endpoints that hang");
 }
 
 #[test]
@@ -211,6 +213,7 @@ fn a_post_is_never_executed_twice() {
         assert!(all.values().all(|count| *count == 1), "{all:?}");
         assert_eq!(all.len(), 40);
     }
+    row("79", "no POST twice");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use synkronic::edge::{AccessLog, Config, Edge, Limits};
 use synkronic::meter::Meter;
 use synkronic::routes::Table;
 
-use super::rig::{Client, Rig, Upstream, endpoint, get, route, until};
+use super::rig::{Client, Rig, Upstream, endpoint, get, route, row, until};
 
 fn with(limits: Limits, upstream: &Upstream) -> Rig {
     Rig::with(Config { workers: 1, limits, ..Config::default() }, &[upstream.address])
@@ -58,6 +58,7 @@ fn an_idle_connection_ends_at_its_time() {
     client.send(get("/"));
     client.response();
     assert!(client.is_ended());
+    row("69", "an idle connection");
 }
 
 #[test]
@@ -170,6 +171,7 @@ fn connections_beyond_the_limit_are_closed_and_those_there_stay() {
     drop(clients);
     rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
     assert_eq!(rig.ask(get("/")).status, 200);
+    row("72", "connections beyond the limit");
 }
 
 /// An upstream whose every answer waits for a word.
@@ -316,6 +318,7 @@ fn tables_change_under_load_and_no_answer_is_wrong() {
     for client in clients {
         assert!(client.join().unwrap() > 0);
     }
+    row("103", "998 tables under load");
 }
 
 #[test]

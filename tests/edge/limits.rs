@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, SockRef, Socket, Type};
 use synkronic::edge::{Config, Limits};
 
-use super::rig::{Client, HANGS, Rig, Upstream, endpoint, get, route, until};
+use super::rig::{Client, HANGS, Rig, Upstream, endpoint, get, route, row, until};
 
 fn with(limits: Limits, upstream: &Upstream) -> Rig {
     Rig::with(Config { workers: 1, limits, ..Config::default() }, &[upstream.address])
@@ -293,4 +293,5 @@ fn without_file_descriptors_it_waits_and_does_not_spin() {
     let said = String::from_utf8_lossy(&run.stdout);
     let also = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success() && said.contains("few files: passed"), "{said}{also}");
+    row("72", "no file descriptors left");
 }

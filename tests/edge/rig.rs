@@ -90,6 +90,12 @@ impl Rig {
     }
 }
 
+/// Says how lines of the list of hostile inputs came out: `cargo test` keeps back what passing tests print, but what was
+/// tried is to be seen.
+pub fn row(lines: &str, what: &str) {
+    let _ = writeln!(io::stdout(), "line {lines}: {what}: as owed");
+}
+
 /// Waits until something holds; what does not come hangs.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + HANGS;

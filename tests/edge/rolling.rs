@@ -14,7 +14,7 @@ use synkronic::edge::{Bound, Config, Edge, Limits};
 use synkronic::meter::Meter;
 use synkronic::routes::{Endpoint, Table};
 
-use super::rig::{Client, Over, Request, Rig, Upstream, Visit, endpoint, route, until};
+use super::rig::{Client, Over, Request, Rig, Upstream, Visit, endpoint, route, row, until};
 
 /// A balancer of connections, as a Service is one: who is connected stays, who comes goes to one that is ready.
 #[derive(Clone)]
@@ -254,12 +254,13 @@ fn report(what: &str, count: usize, done: &Done) {
         failures.len(),
         &failures[..failures.len().min(5)]
     );
-    println!(
-        "{what}: {count} replaced under {} requests, {} uploads, {} WebSocket messages; none failed",
+    let what = format!(
+        "{count} {what} replaced under {} requests, {} uploads, {} WebSocket messages, none failed",
         done.requests.load(Ordering::SeqCst),
         done.uploads.load(Ordering::SeqCst),
         done.messages.load(Ordering::SeqCst),
     );
+    row("102", &what);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use synkronic::edge::Config;
 use synkronic::inventory::{Changes, Edit, Inventory, Object, Settings};
 use synkronic::routes::{Compiled, compile};
 
-use super::rig::{HANGS, Rig, Upstream, until};
+use super::rig::{HANGS, Rig, Upstream, row, until};
 
 /// A tenant: a base with its Service, whose pod with this uid listens here, and its Router.
 fn tenant(namespace: &str, host: &str, uid: &str, upstream: &Upstream) -> Vec<Value> {
@@ -123,6 +123,7 @@ fn a_rule_sees_of_a_stranger_what_upstreams_see() {
             }
         }
     }
+    row("43", "rules on twelve forwarding fields, of strangers and of trusted proxies");
 }
 
 #[test]
@@ -194,6 +195,7 @@ fn a_destination_comes_from_the_table_alone() {
     }
     assert_eq!(theirs.connections(), 0);
     assert_eq!(world.rig.ask("GET http://b.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n").text(), "theirs");
+    row("89", "hosts and targets that name addresses");
 }
 
 #[test]
@@ -230,6 +232,7 @@ fn a_pods_address_that_is_anothers_now_gets_no_old_connection() {
         assert_eq!(ask(&world, "a.test"), (200, "2".into()));
     }
     until("old connections stay", || world.rig.metric("synkronic_edge_upstream_idle") <= 2.0);
+    row("82", "an address that is another pod's");
 }
 
 #[test]
@@ -383,5 +386,5 @@ fn hostile_strings_in_a_router_reject_it_or_a_part_of_it_and_never_its_neighbour
     );
     world.rig.table.store(whole.table);
     assert_eq!(ask(&world.rig, "good.test", "").text(), "good");
-    println!("hostile fields: {count} Routers, their neighbour served throughout");
+    row("93", &format!("{count} Routers with hostile fields, their neighbour served throughout"));
 }

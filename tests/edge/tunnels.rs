@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use synkronic::edge::{Config, Limits};
 
-use super::rig::{Client, Rig, Upstream, endpoint, get, route, until};
+use super::rig::{Client, Rig, Upstream, endpoint, get, route, row, until};
 
 const ASK: &str = "GET /socket HTTP/1.1\r\nHost: shop.test\r\nConnection: keep-alive, Upgrade\r\n\
                    Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -63,6 +63,7 @@ fn a_websocket_is_relayed_both_ways() {
     rig.await_metric(r#"synkronic_edge_requests_total{router="shop/shop",version="base",code="101"}"#, |n| {
         n == 1.0
     });
+    row("53", "bytes both ways, half closed");
 }
 
 #[test]
@@ -137,6 +138,7 @@ fn either_end_takes_the_other_along() {
     drop(client);
     rig.await_metric("synkronic_edge_tunnels", |n| n == 0.0);
     rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
+    row("53", "the upstream ends it");
 }
 
 #[test]
@@ -152,6 +154,7 @@ fn a_tunnel_on_which_nothing_moves_ends() {
     client.send(ASK);
     client.head().unwrap();
     assert!(client.is_ended());
+    row("53", "idle");
 }
 
 #[test]
@@ -167,6 +170,7 @@ fn leaving_waits_for_tunnels_until_their_time_is_up() {
     assert_eq!(client.exactly(10), b"still here");
     drop(client);
     rig.bound.join();
+    row("53", "counted in the drain");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use synkronic::edge::{Config, Limits};
 
-use super::rig::{Client, Rig, Upstream, Visit, until};
+use super::rig::{Client, Rig, Upstream, Visit, row, until};
 
 /// What a case's request looks like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -683,7 +683,8 @@ fn everywhere(case: &Case) -> Vec<usize> {
 
 fn report(what: &str, cases: &[Case], played: usize) {
     let lines: BTreeSet<u8> = cases.iter().map(|case| case.line).filter(|line| *line > 0).collect();
-    println!("{what}: lines {lines:?}, {} cases, {played} variants, all as owed", cases.len());
+    let lines: Vec<String> = lines.iter().map(u8::to_string).collect();
+    row(&lines.join(", "), &format!("{what}, {} cases, {played} variants", cases.len()));
 }
 
 #[test]
@@ -839,6 +840,7 @@ fn an_endpoint_that_answers_503_is_not_asked_twice() {
     }
     assert_eq!(upstream.requests() + other.requests(), 200, "no request more than clients have made");
     assert_eq!(rig.metric("synkronic_edge_retries_total"), 0.0);
+    row("80", "503 of all");
 }
 
 #[test]

@@ -10,12 +10,7 @@ use synkronic::edge::{AccessLog, Config, Limits};
 use synkronic::routes::Table;
 
 use super::rig;
-use super::scene::{Rig, Upstream, endpoint, get, route, until};
-
-/// How a line of the list came out; the table in `guard` has the others.
-fn row(line: &str, what: &str) {
-    say!("line {line}: {what}: as owed");
-}
+use super::scene::{Rig, Upstream, endpoint, get, route, row, until};
 
 #[test]
 fn line_16_a_body_in_chunks_of_one_byte_costs_in_proportion() {
