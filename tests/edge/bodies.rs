@@ -392,6 +392,32 @@ fn a_body_that_breaks_its_own_framing_is_refused_and_not_passed_on_as_whole() {
         assert!(response.closed);
     }
     assert_eq!(whole.load(Ordering::SeqCst), 0);
+    row("13", "five bodies that break their framing before an answer");
+}
+
+#[test]
+fn a_body_that_breaks_its_framing_beside_its_answer_breaks_both_off() {
+    let (whole, broken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (wholes, breaks) = (Arc::clone(&whole), Arc::clone(&broken));
+    let upstream = Upstream::new(move |_, mut visit| {
+        visit.head().unwrap();
+        visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+        let count = if visit.client.chunks().is_some() { &wholes } else { &breaks };
+        count.fetch_add(1, Ordering::SeqCst);
+        let _ = visit.client.stream.write_all(b"0\r\n\r\n");
+    });
+    let rig = Rig::on(&[upstream.address]);
+    let bodies = ["X", "\r\nzz\r\n", "\r\n0x5\r\nhello\r\n", "\r\n5\r\nhell\r\n0\r\n\r\n"];
+    for (turn, body) in bodies.iter().enumerate() {
+        let mut client = rig.client();
+        client.send("POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello");
+        assert!(client.head().unwrap().starts_with("HTTP/1.1 200"), "{body:?}");
+        client.send(body);
+        assert_eq!(client.chunks(), None, "{body:?}");
+        until("the upstream is never told", || broken.load(Ordering::SeqCst) == turn + 1);
+    }
+    assert_eq!(whole.load(Ordering::SeqCst), 0);
+    row("13", "four bodies that break their framing beside their answer");
 }
 
 #[test]

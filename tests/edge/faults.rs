@@ -1,9 +1,11 @@
 //! Upstreams that refuse, hang, reset, close at the wrong time, or say what is no HTTP.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -228,6 +230,60 @@ fn a_get_is_tried_once_more_and_no_more() {
     assert_eq!(rig.ask("GET / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 2\r\n\r\nhi").status, 502);
     assert_eq!(upstream.requests(), 3, "with a body it is sent once");
     assert_eq!(rig.metric("synkronic_edge_retries_total"), 1.0);
+}
+
+#[test]
+fn where_all_fail_the_requests_do_not_multiply() {
+    const MANY: usize = 600;
+    let fails = || {
+        Upstream::new(|_, mut visit| {
+            visit.request();
+            reset(&visit.client.stream);
+        })
+    };
+    let (one, other) = (fails(), fails());
+    let rig = Rig::on(&[one.address, other.address]);
+    let mut client = rig.client();
+    for _ in 0..MANY {
+        client.send(get("/"));
+        assert_eq!(client.response().status, 502);
+    }
+    let extra = one.requests() + other.requests() - MANY;
+    // A fifth of the requests, and never below 100 in the ten seconds that are looked back on.
+    let allowed = MANY / 5 + 1;
+    assert!((1..=allowed.max(100)).contains(&extra), "{extra}");
+    row("80", &format!("{MANY} requests that all endpoints reset cost {extra} more"));
+}
+
+#[test]
+fn endpoints_may_be_many_the_same_or_of_ipv6() {
+    let upstream = Upstream::echo();
+    let listener = TcpListener::bind("[::1]:0").unwrap();
+    let six = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            while stream.read(&mut head).is_ok_and(|count| count > 0) {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nsix").unwrap();
+            }
+        }
+    });
+    for addresses in
+        [vec![six], vec![upstream.address; 2], vec![upstream.address; 1000], vec![six, upstream.address]]
+    {
+        let rig = Rig::on(&addresses);
+        let mut client = rig.client();
+        for _ in 0..50 {
+            client.send(get("/"));
+            let response = client.response();
+            assert_eq!(response.status, 200);
+            let of_six = response.text() == "six";
+            assert!(addresses.contains(&six) || !of_six);
+            assert!(addresses.contains(&upstream.address) || of_six);
+        }
+    }
+    row("83", "IPv6, the same address twice and a thousand times");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use synkronic::edge::{Config, Limits};
+use synkronic::routes::Table;
 
 use super::rig::{Client, Rig, Upstream, endpoint, get, route, row, until};
 
@@ -224,4 +225,24 @@ fn an_answer_to_an_upgrade_that_nobody_takes_up_comes_whole_to_a_slow_client() {
         }
         assert!(client.is_ended());
     }
+}
+
+#[test]
+fn a_tunnel_outlives_its_version_and_ends_with_its_client() {
+    let upstream = echoing();
+    let rig = Rig::on(&[upstream.address]);
+    let (mut client, other) = (open(&rig), open(&rig));
+    rig.table.store(Arc::new(Table::of_hosts(2, [])));
+    assert_eq!(rig.ask(get("/")).status, 404);
+    client.send("still here");
+    assert_eq!(client.exactly(10), b"still here");
+    // One goes with a reset, the other in order.
+    SockRef::from(&other.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(other);
+    rig.await_metric("synkronic_edge_tunnels", |n| n == 1.0);
+    client.send("and here");
+    assert_eq!(client.exactly(8), b"and here");
+    drop(client);
+    rig.await_metric("synkronic_edge_tunnels", |n| n == 0.0);
+    row("53", "its version removed while it is open, a client that resets");
 }

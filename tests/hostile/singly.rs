@@ -54,7 +54,7 @@ fn line_24_a_pipeline_up_to_its_malformed_request() {
         let pipeline = format!("{}{bad}{}", good.repeat(place), good.repeat(100 - place));
         let bytes = pipeline.as_bytes();
         let splits: Vec<Vec<&[u8]>> =
-            (1..bytes.len()).step_by(97).map(|at| vec![&bytes[..at], &bytes[at..]]).collect();
+            (1..bytes.len()).step_by(13).map(|at| vec![&bytes[..at], &bytes[at..]]).collect();
         for outcome in rig.send(&splits, false) {
             let statuses: Vec<u16> = outcome.answers.iter().map(|answer| answer.status).collect();
             assert_eq!(statuses, [vec![200; place], vec![400]].concat(), "{bad:?}");
@@ -375,7 +375,10 @@ fn line_18_a_body_that_the_client_ends_early_is_no_request() {
         let count = if visit.request().is_some() { &wholes } else { &breaks };
         count.fetch_add(1, Ordering::SeqCst);
     });
-    let rig = Rig::on(&[upstream.address]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let config = Config { workers: 1, access_log: AccessLog::File(path.clone()), ..Config::default() };
+    let rig = Rig::with(config, &[upstream.address]);
     let mut sent = 0;
     for framed in ["Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"] {
         for reset in [false, true] {
@@ -393,7 +396,12 @@ fn line_18_a_body_that_the_client_ends_early_is_no_request() {
         }
     }
     assert_eq!(whole.load(Ordering::SeqCst), 0);
-    row("18", "uploads whose client went, by a close and by a reset");
+    drop(rig);
+    let log = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), sent, "{log}");
+    assert!(lines.iter().all(|line| line["status"] == 499 && line["fault"] == "client_gone"), "{log}");
+    row("18", "uploads whose client went, by a close and by a reset; none is logged as a success");
 }
 
 #[test]
