@@ -11,7 +11,7 @@ use super::manifests;
 use super::pods::herd::Mouth;
 use super::pods::life::Line;
 use super::screen::Screen;
-use super::watch::Watch;
+use super::watch::{Watch, until};
 use crate::meter::Meter;
 
 /// Where the picture is printed anew each time, it waits until things are quiet for so long.
@@ -54,11 +54,11 @@ impl Source {
             }
             Self::Paths(watch) => {
                 let look = watch.look();
-                for (source, reading) in look.read {
-                    core.read(&source, reading);
-                }
                 for source in look.gone {
                     core.forget(&source);
+                }
+                for (source, reading) in look.read {
+                    core.read(&source, reading);
                 }
                 look.since
             }
@@ -159,12 +159,5 @@ impl Shown {
         let now = Instant::now();
         let latest = *self.latest.get_or_insert(now + LATEST);
         self.due = Some((now + QUIET).min(latest));
-    }
-}
-
-async fn until(when: Option<Instant>) {
-    match when {
-        Some(when) => tokio::time::sleep_until(when.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(super) use files::nothing_in;
 pub use files::{Listed, list, read};
+pub(super) use files::{is_named_as_manifest, nothing_in};
 pub use lines::Lines;
 pub use yaml::{document, stream};
 

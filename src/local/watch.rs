@@ -1,81 +1,75 @@
 //! The thin part that looks at files: which changed since the last look, and when to look again.
+//!
+//! A half-saved file is left alone until its writer closes it ([`told`]). A folder that is away keeps what was
+//! in it, and a folder that cannot be listed likewise: both are named. A file that was given by name and is
+//! away has gone.
+
+mod eye;
+#[cfg(test)]
+mod tests;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::Notify;
+use eye::Eye;
+use told::{Interest, Signal};
 
-use super::manifests::{self, Reading, Remark, nothing_in};
+use super::manifests::{self, Listed, Reading, Remark, nothing_in};
 
 /// An editor writes in several steps; this long after the first, most have done so.
 pub const SETTLING: Duration = Duration::from_millis(4);
-/// How often is looked where the system does not tell.
+/// How often is looked where the system does not tell, and for what is away.
 const POLLING: Duration = Duration::from_millis(250);
+/// A file that its writer keeps open is read as it is after this; an empty one is not.
+const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What tells one state of a file from another.
-type Stamp = (u64, u64, i64, i64, i64, i64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    others: (u64, i64, i64, i64, i64),
+}
+
+impl Stamp {
+    fn of(file: &Path) -> Option<Self> {
+        let found = std::fs::metadata(file).ok()?;
+        let others = (found.ino(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
+        Some(Self { length: found.len(), others })
+    }
+}
+
+/// A path that was given.
+struct Root {
+    path: PathBuf,
+    /// What it was when it was there last.
+    is_folder: bool,
+}
 
 /// Files and folders of manifests.
 pub struct Watch {
-    paths: Vec<PathBuf>,
+    roots: Vec<Root>,
     seen: BTreeMap<PathBuf, Stamp>,
-    /// Folders without a manifest, which were told of.
-    empty: BTreeSet<PathBuf>,
+    /// What was said of a path besides what stands in it.
+    said: BTreeMap<PathBuf, Vec<Remark>>,
     signal: Arc<Signal>,
-    /// One for each path.
-    eyes: Vec<Eye>,
-}
-
-/// From the watcher's thread.
-#[derive(Default)]
-struct Signal {
-    changed: Notify,
-    /// Something changed since the last look.
-    pending: AtomicBool,
-    heard: Mutex<Heard>,
-}
-
-/// What was told since the last look.
-#[derive(Default)]
-struct Heard {
-    paths: BTreeSet<PathBuf>,
-    since: Option<Instant>,
-}
-
-impl Signal {
-    fn hear(&self, event: &notify::Result<notify::Event>) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(event) = event {
-            // Reading is no change, and our own reading least of all.
-            let is_reading = matches!(event.kind, EventKind::Access(kind)
-                if kind != AccessKind::Close(AccessMode::Write));
-            if is_reading {
-                return;
-            }
-            heard.paths.extend(event.paths.iter().cloned());
-        }
-        heard.since.get_or_insert_with(Instant::now);
-        drop(heard);
-        // An error may mean that events were lost: then a look costs less than a change missed.
-        self.pending.store(true, Ordering::Release);
-        self.changed.notify_one();
-    }
+    eye: Eye,
+    looked: Instant,
+    /// Something that was given is not there.
+    is_away: bool,
 }
 
 /// What a look found.
 #[derive(Debug, Default)]
 pub struct Look {
+    /// Files that are gone. What is read of the same name comes after that.
+    pub gone: Vec<String>,
     /// Files that differ, with what they hold.
     pub read: Vec<(String, Reading)>,
-    /// Files that are gone.
-    pub gone: Vec<String>,
-    /// When the first change was told of; none at the first look.
+    /// When the first change was told of; none where the clock made the look.
     pub since: Option<Instant>,
 }
 
@@ -83,207 +77,220 @@ impl Watch {
     /// Watches files and folders.
     ///
     /// # Errors
-    /// A sentence where one of them is not there, or cannot be watched.
+    /// A sentence where one of them is not there.
     pub fn new(paths: Vec<PathBuf>) -> Result<Self, String> {
-        let signal = Arc::new(Signal::default());
-        let mut eyes = Vec::new();
-        for path in &paths {
-            let listed = manifests::list(path).map_err(|remark| remark.to_string())?;
-            let folders = match listed.folders.as_slice() {
-                [] => vec![parent(path)],
-                _ => listed.folders,
-            };
-            eyes.push(Eye::on(folders, &signal)?);
+        let mut roots = Vec::new();
+        for path in paths {
+            let listed = manifests::list(&path).map_err(|remark| remark.to_string())?;
+            roots.push(Root { path, is_folder: !listed.folders.is_empty() });
         }
-        Ok(Self { paths, seen: BTreeMap::new(), empty: BTreeSet::new(), signal, eyes })
+        let signal = Arc::new(Signal::default());
+        let mut watch = Self {
+            roots,
+            seen: BTreeMap::new(),
+            said: BTreeMap::new(),
+            eye: Eye::new(&signal),
+            signal,
+            looked: Instant::now(),
+            is_away: false,
+        };
+        // What changes from now on is told of.
+        watch.survey();
+        Ok(watch)
     }
 
     /// Waits until something may have changed since the last look. May be dropped and called again.
     pub async fn changed(&self) {
-        while !self.signal.pending.load(Ordering::Acquire) {
-            self.signal.changed.notified().await;
+        loop {
+            tokio::select! {
+                () = self.signal.changed.notified() => {}
+                () = until(self.due()) => return,
+            }
         }
-        tokio::time::sleep(SETTLING).await;
+    }
+
+    /// When to look.
+    fn due(&self) -> Option<Instant> {
+        let told = self.signal.told();
+        let open = told.writing.values().map(|begun| *begun + OPEN_LIMIT).filter(|at| *at > self.looked);
+        let looking_for = self.is_away || self.eye.is_blind;
+        let polling = looking_for.then(|| self.looked + POLLING);
+        [told.since.map(|since| since + SETTLING), open.min(), polling].into_iter().flatten().min()
     }
 
     /// Reads what differs from the last look.
     pub fn look(&mut self) -> Look {
-        self.signal.pending.store(false, Ordering::Release);
-        let heard = std::mem::take(&mut *self.signal.heard.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut look = Look { since: heard.since, ..Look::default() };
+        let told = self.signal.take();
+        self.looked = Instant::now();
+        self.eye.forget(&told.lost);
+        let mut found = self.survey();
+        let mut look = Look { since: told.since, ..Look::default() };
         let mut there = BTreeMap::new();
-        let mut unreadable = false;
-        let mut empty = BTreeSet::new();
-        for (path, eye) in self.paths.iter().zip(&mut self.eyes) {
-            match list(path, eye, &self.signal) {
-                Ok(files) => {
-                    if files.is_empty() {
-                        empty.insert(path.clone());
-                    }
-                    there.extend(files.into_iter().filter_map(|file| Some((stamp(&file)?, file))).map(swap));
+        for (file, names) in &found.files {
+            let Some(stamp) = Stamp::of(file) else { continue };
+            let before = self.seen.get(file).copied();
+            let is_told = names.iter().any(|name| told.paths.contains(name)) || self.said.contains_key(file);
+            let begun = names.iter().find_map(|name| told.writing.get(name));
+            let open = begun.map(|begun| self.looked.saturating_duration_since(*begun));
+            match Turn::of(before.filter(|_| !is_told), stamp, open) {
+                Turn::Read => {
+                    let reading = manifests::read(std::slice::from_ref(file));
+                    look.read.push((file.display().to_string(), reading));
+                    there.insert(file.clone(), stamp);
+                    self.signal.told().writing.retain(|path, _| !names.contains(path));
                 }
-                // The folder itself is away for a moment, or for good; its objects stay until it is back.
-                Err(_) => unreadable = true,
+                Turn::Leave => drop(there.insert(file.clone(), stamp)),
+                Turn::Wait => there.extend(before.map(|before| (file.clone(), before))),
+                Turn::WaitAloud => {
+                    found.said.entry(file.clone()).or_default().push(still_open(file));
+                    there.extend(before.map(|before| (file.clone(), before)));
+                }
             }
         }
-        let errors = |path: &PathBuf| Reading { errors: vec![nothing_in(path)], ..Reading::default() };
-        look.read
-            .extend(empty.difference(&self.empty).map(|path| (path.display().to_string(), errors(path))));
-        for (file, stamp) in &there {
-            let same = self.seen.get(file) == Some(stamp);
-            if !same || heard.paths.iter().any(|path| path.file_name() == file.file_name()) {
-                let reading = manifests::read(std::slice::from_ref(file));
-                look.read.push((file.display().to_string(), reading));
-            }
-        }
-        if !unreadable {
-            let gone = self.seen.keys().filter(|file| !there.contains_key(*file));
-            let gone = gone.chain(self.empty.difference(&empty));
-            look.gone = gone.map(|path| path.display().to_string()).collect();
-            self.seen = there;
-            self.empty = empty;
-        }
+        self.close(found, there, look)
+    }
+
+    /// Tells what has gone and what is said anew, and remembers all that was found.
+    fn close(&mut self, found: Found, mut there: BTreeMap<PathBuf, Stamp>, mut look: Look) -> Look {
+        let is_kept = |file: &&PathBuf| found.kept.iter().any(|folder| file.starts_with(folder));
+        let kept = self.seen.iter().filter(|(file, _)| is_kept(file) && !there.contains_key(*file));
+        there.extend(kept.map(|(file, stamp)| (file.clone(), *stamp)).collect::<Vec<_>>());
+        let unsaid = self.said.keys().filter(|path| !found.said.contains_key(*path));
+        let gone: BTreeSet<&PathBuf> =
+            self.seen.keys().chain(unsaid).filter(|path| !there.contains_key(*path)).collect();
+        look.gone = gone.iter().map(|path| path.display().to_string()).collect();
+        let fresh = found.said.iter().filter(|(path, remarks)| self.said.get(*path) != Some(*remarks));
+        look.read.extend(fresh.map(|(path, remarks)| {
+            (path.display().to_string(), Reading { errors: remarks.clone(), ..Reading::default() })
+        }));
+        (self.seen, self.said, self.is_away) = (there, found.said, found.is_away);
         look
     }
-}
 
-fn swap((stamp, file): (Stamp, PathBuf)) -> (PathBuf, Stamp) {
-    (file, stamp)
-}
-
-fn stamp(file: &Path) -> Option<Stamp> {
-    let found = std::fs::metadata(file).ok()?;
-    Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()))
-}
-
-/// The folder that a file is in: a watched file is lost once another is put in its place.
-fn parent(path: &Path) -> PathBuf {
-    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
-}
-
-/// The manifests at a path, once all folders that they may be in are watched.
-fn list(path: &Path, eye: &mut Eye, signal: &Arc<Signal>) -> Result<Vec<PathBuf>, Remark> {
-    let mut listed = manifests::list(path)?;
-    // What was put into a new folder before it was watched nobody has told of.
-    if !listed.folders.is_empty() && eye.follow(&listed.folders, signal) {
-        listed = manifests::list(path)?;
-    }
-    Ok(listed.files)
-}
-
-/// Watches the folders of one path, each by itself: watching all that lies below would take in `node_modules`,
-/// `.git` and the like, whose folders may be more than the system has watches for.
-struct Eye {
-    watcher: Box<dyn Watcher + Send>,
-    polls: bool,
-    /// With their inodes: a folder that was replaced is another one.
-    folders: BTreeMap<PathBuf, u64>,
-}
-
-impl Eye {
-    fn on(folders: Vec<PathBuf>, signal: &Arc<Signal>) -> Result<Self, String> {
-        let told = RecommendedWatcher::new(hear(signal), Config::default());
-        if let Ok(watcher) = told {
-            let mut eye = Self { watcher: Box::new(watcher), polls: false, folders: BTreeMap::new() };
-            if folders.iter().all(|folder| eye.add(folder).is_ok()) {
-                return Ok(eye);
+    /// What there is, once all of it is watched: what was put into a new folder before that, nobody tells of.
+    fn survey(&mut self) -> Found {
+        let mut found = Found::at(&mut self.roots);
+        // Each time a folder deeper; one that is replaced again and again is told of once it is watched.
+        for _ in 0..16 {
+            self.signal.told().interest.clone_from(&found.interest);
+            if !self.eye.follow(&found.interest) {
+                break;
             }
+            found = Found::at(&mut self.roots);
         }
-        Self::polling(&folders, signal)
+        found
     }
+}
 
-    /// No watches are left, or the file system has none: look from time to time.
-    fn polling(folders: &[PathBuf], signal: &Arc<Signal>) -> Result<Self, String> {
-        let config = Config::default().with_poll_interval(POLLING).with_compare_contents(true);
-        let sentence = |error: notify::Error| match folders.first() {
-            Some(folder) => format!("{} cannot be watched: {error}", folder.display()),
-            None => format!("the manifests cannot be watched: {error}"),
-        };
-        let watcher = PollWatcher::new(hear(signal), config).map_err(sentence)?;
-        let mut eye = Self { watcher: Box::new(watcher), polls: true, folders: BTreeMap::new() };
-        folders.iter().try_for_each(|folder| eye.add(folder)).map_err(sentence)?;
-        Ok(eye)
-    }
+/// What to do with a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    Read,
+    /// It is as it was.
+    Leave,
+    /// It is half saved.
+    Wait,
+    /// It is emptied, and has been for so long that somebody may wonder.
+    WaitAloud,
+}
 
-    fn add(&mut self, folder: &Path) -> notify::Result<()> {
-        self.watcher.watch(folder, RecursiveMode::NonRecursive)?;
-        let inode = std::fs::metadata(folder).map_or(0, |found| found.ino());
-        self.folders.insert(folder.to_owned(), inode);
-        Ok(())
-    }
-
-    /// Watches these folders and no others; tells whether there were new ones among them.
-    fn follow(&mut self, folders: &[PathBuf], signal: &Arc<Signal>) -> bool {
-        let gone: Vec<_> = self.folders.keys().filter(|it| !folders.contains(it)).cloned().collect();
-        for folder in gone {
-            self.folders.remove(&folder);
-            // The watch of a folder that was deleted has ended by itself.
-            let _ = self.watcher.unwatch(&folder);
+impl Turn {
+    /// `before`: as it was read last, where nothing was told of it since. `open`: for how long its writer has had
+    /// it open.
+    fn of(before: Option<Stamp>, now: Stamp, open: Option<Duration>) -> Self {
+        match open {
+            Some(open) if open < OPEN_LIMIT => Self::Wait,
+            Some(_) if now.length == 0 => Self::WaitAloud,
+            Some(_) | None if before == Some(now) => Self::Leave,
+            Some(_) | None => Self::Read,
         }
-        let same = |it: &&PathBuf| {
-            let inode = std::fs::metadata(it).map_or(0, |found| found.ino());
-            self.folders.get(*it) == Some(&inode)
-        };
-        let new: Vec<_> = folders.iter().filter(|it| !same(it)).collect();
-        for folder in &new {
-            let failed = self.add(folder).is_err();
-            if failed && !self.polls && folder.exists() {
-                if let Ok(polling) = Self::polling(folders, signal) {
-                    *self = polling;
+    }
+}
+
+fn still_open(file: &Path) -> Remark {
+    let text =
+        "this is empty, and still open for writing; until it is closed, what was in it stays".to_owned();
+    Remark { source: file.display().to_string().into(), line: None, text }
+}
+
+/// What there is.
+#[derive(Default)]
+struct Found {
+    /// The manifests, with the paths under which the system tells of them.
+    files: BTreeMap<PathBuf, Vec<PathBuf>>,
+    said: BTreeMap<PathBuf, Vec<Remark>>,
+    /// Folders that cannot be looked into: what was in them is as it was.
+    kept: Vec<PathBuf>,
+    is_away: bool,
+    interest: Interest,
+}
+
+impl Found {
+    fn at(roots: &mut [Root]) -> Self {
+        let mut found = Self::default();
+        for root in roots {
+            match manifests::list(&root.path) {
+                Ok(listed) => {
+                    root.is_folder = !listed.folders.is_empty();
+                    found.add(&root.path, listed);
                 }
-                return true;
+                Err(remark) => {
+                    found.is_away = true;
+                    found.said.insert(root.path.clone(), vec![remark]);
+                    found.kept.extend(root.is_folder.then(|| root.path.clone()));
+                }
             }
+            let names = if root.is_folder { &mut found.interest.roots } else { &mut found.interest.files };
+            names.extend(in_its_folder(&root.path));
+            names.extend(root.path.canonicalize());
         }
-        !new.is_empty()
+        found
+    }
+
+    fn add(&mut self, path: &Path, listed: Listed) {
+        let real: BTreeMap<&Path, PathBuf> = listed
+            .folders
+            .iter()
+            .filter_map(|folder| Some((folder.as_path(), folder.canonicalize().ok()?)))
+            .collect();
+        let mut said: Vec<Remark> = Vec::new();
+        if listed.files.is_empty() {
+            said.push(nothing_in(path));
+        }
+        for file in listed.files {
+            let folder = file.parent().and_then(|folder| real.get(folder));
+            let mut names: Vec<PathBuf> = match (folder, file.file_name()) {
+                (Some(folder), Some(name)) => vec![folder.join(name)],
+                (None, _) | (_, None) => in_its_folder(&file).into_iter().collect(),
+            };
+            if listed.links.contains(&file) {
+                let target = file.canonicalize().ok();
+                self.interest.files.extend(target.clone());
+                names.extend(target);
+            }
+            self.files.insert(file, names);
+        }
+        self.interest.folders.extend(real.into_values());
+        for (folder, remark) in listed.faults {
+            self.said.entry(folder.clone()).or_default().push(remark);
+            self.kept.push(folder);
+        }
+        if !said.is_empty() {
+            self.said.entry(path.to_owned()).or_default().extend(said);
+        }
     }
 }
 
-fn hear(signal: &Arc<Signal>) -> impl Fn(notify::Result<notify::Event>) + Send + 'static {
-    let signal = signal.clone();
-    move |event| signal.hear(&event)
+/// A path without links in what leads to it.
+fn in_its_folder(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(look: &Look) -> (Vec<&str>, Vec<&str>) {
-        let short = |path: &String| -> &'static str {
-            let known = [("a.yaml", "a"), ("b.yaml", "b"), ("deep", "deep")];
-            known.iter().find(|(end, _)| path.ends_with(end)).map_or("the folder", |(_, short)| *short)
-        };
-        (look.read.iter().map(|(path, _)| short(path)).collect(), look.gone.iter().map(short).collect())
-    }
-
-    /// Looks until something is told of.
-    async fn next(watch: &mut Watch) -> Look {
-        loop {
-            tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("a change is told");
-            let look = watch.look();
-            if !look.read.is_empty() || !look.gone.is_empty() {
-                return look;
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn folders_come_and_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(vec![folder.path().to_owned()]).unwrap();
-        let first = watch.look();
-        assert_eq!(told(&first), (vec!["the folder"], vec![]), "an empty folder is named");
-        assert!(first.read[0].1.errors[0].to_string().contains("no .yaml"));
-        let deep = folder.path().join("deep");
-        for _ in 0..2 {
-            std::fs::create_dir(&deep).unwrap();
-            std::fs::write(deep.join("a.yaml"), "").unwrap();
-            assert_eq!(told(&next(&mut watch).await), (vec!["a"], vec!["the folder"]));
-            std::fs::write(deep.join("b.yaml"), "").unwrap();
-            assert_eq!(told(&next(&mut watch).await), (vec!["b"], vec![]));
-            std::fs::remove_file(deep.join("b.yaml")).unwrap();
-            assert_eq!(told(&next(&mut watch).await), (vec![], vec!["b"]));
-            std::fs::remove_dir_all(&deep).unwrap();
-            assert_eq!(told(&next(&mut watch).await), (vec!["the folder"], vec!["a"]));
-        }
+/// At that time, or never.
+pub(super) async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -1,5 +1,6 @@
 //! The thin part: which files there are, and their bytes. It reads and never writes.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,15 +17,18 @@ const DEPTH_LIMIT: usize = 16;
 #[must_use]
 pub fn read(paths: &[PathBuf]) -> Reading {
     let mut reading = Reading::default();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for path in paths {
         if path == Path::new("-") {
             reading.append(something(read_from("-", std::io::stdin().lock())));
             continue;
         }
         match list(path) {
-            Ok(listed) if listed.files.is_empty() => reading.errors.push(nothing_in(path)),
             Ok(listed) => {
+                reading.errors.extend(listed.faults.iter().map(|(_, remark)| remark.clone()));
+                if listed.files.is_empty() {
+                    reading.errors.push(nothing_in(path));
+                }
                 for file in listed.files.into_iter().filter(|file| seen.insert(file.clone())) {
                     reading.append(read_file(&file));
                 }
@@ -53,6 +57,10 @@ pub struct Listed {
     pub files: Vec<PathBuf>,
     /// The folders that were looked into, sorted; none where the path is a file.
     pub folders: Vec<PathBuf>,
+    /// Those of the manifests that are symbolic links.
+    pub links: BTreeSet<PathBuf>,
+    /// Folders below that cannot be listed.
+    pub faults: Vec<(PathBuf, Remark)>,
 }
 
 /// The manifests at `path`: the file itself, or in a folder and those below it all that end in `.yaml`, `.yml` or
@@ -61,14 +69,16 @@ pub struct Listed {
 /// hold thousands of files, and none that somebody wrote.
 ///
 /// # Errors
-/// Where there is no such file, or a folder cannot be listed.
+/// Where there is no such file, or the folder cannot be listed; one below it takes no other with it.
 pub fn list(path: &Path) -> Result<Listed, Remark> {
-    let found = std::fs::metadata(path).map_err(|error| remark(path, unreadable(&error)))?;
-    if !found.is_dir() {
-        return Ok(Listed { files: vec![path.to_owned()], folders: Vec::new() });
-    }
+    let failed = |error: std::io::Error| remark(path, unreadable(&error));
     let mut listed = Listed::default();
-    walk(path, 0, &mut listed)?;
+    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
+        listed.files.push(path.to_owned());
+        listed.links.extend(path.is_symlink().then(|| path.to_owned()));
+        return Ok(listed);
+    }
+    walk(path, 0, &mut listed).map_err(failed)?;
     listed.files.sort();
     listed.folders.sort();
     Ok(listed)
@@ -79,26 +89,52 @@ pub(in crate::local) fn nothing_in(path: &Path) -> Remark {
     remark(path, "no .yaml, .yml or .json file is in this folder".to_owned())
 }
 
-fn walk(folder: &Path, depth: usize, listed: &mut Listed) -> Result<(), Remark> {
+fn walk(folder: &Path, depth: usize, listed: &mut Listed) -> std::io::Result<()> {
+    let entries = std::fs::read_dir(folder)?;
     listed.folders.push(folder.to_owned());
-    let failed = |error: std::io::Error| remark(folder, unreadable(&error));
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        if name.starts_with('.') {
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        if is_hidden(&path) {
             continue;
         }
         // Follows symbolic links: the files of a mounted ConfigMap are some.
         let Ok(found) = std::fs::metadata(&path) else { continue };
         if found.is_dir() {
-            if depth < DEPTH_LIMIT && name != "node_modules" && !path.join("CACHEDIR.TAG").is_file() {
-                walk(&path, depth + 1, listed)?;
+            if depth < DEPTH_LIMIT && !is_left_out(&path) {
+                walk_below(path, depth + 1, listed);
             }
         } else if is_manifest(&path) {
+            listed.links.extend(entry.file_type().is_ok_and(|it| it.is_symlink()).then(|| path.clone()));
             listed.files.push(path);
         }
     }
     Ok(())
+}
+
+fn walk_below(folder: PathBuf, depth: usize, listed: &mut Listed) {
+    match walk(&folder, depth, listed) {
+        // It went while it was looked at.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let remark = remark(&folder, unreadable(&error));
+            listed.faults.push((folder, remark));
+        }
+        Ok(()) => {}
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+fn is_left_out(folder: &Path) -> bool {
+    folder.file_name() == Some(OsStr::new("node_modules")) || folder.join("CACHEDIR.TAG").is_file()
+}
+
+/// Whether a file of a folder is read, by its name.
+pub(in crate::local) fn is_named_as_manifest(path: &Path) -> bool {
+    is_manifest(path) && !is_hidden(path)
 }
 
 fn is_manifest(path: &Path) -> bool {
