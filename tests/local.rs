@@ -16,7 +16,7 @@ use std::path::Path;
 
 use processes::{marked, wait_until};
 use running::Running;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The example, in a folder of its own.
 fn example() -> tempfile::TempDir {
@@ -167,6 +167,52 @@ fn kill_9_leaves_no_process_behind() {
     running.signal(Signal::KILL);
     assert_eq!(running.ended(), None);
     wait_until("none is left", || marked(&running.mark).is_empty());
+}
+
+/// A Deployment whose process has a family: a child of its own, and the server one more.
+fn family(name: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_synkronic");
+    let line = format!("sleep 71717 & setsid sleep 71717 & {program} echo --version up & wait");
+    deployment(name, &format!("kyaninus.com/local-command: '{line}'"), "args: []")
+}
+
+/// The supervisors of its pods: its children, but for such as are adopted.
+fn supervisors(running: &Running) -> Vec<Pid> {
+    let is_supervisor = |pid: &i32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains("local-pod\0--grace-ms")
+    };
+    marked(&running.mark).into_iter().filter(is_supervisor).filter_map(Pid::from_raw).collect()
+}
+
+#[test]
+fn killall_leaves_no_process_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.yaml"), family("shop")).unwrap();
+    let mut running = Running::start("killall", folder.path());
+    running.wait_for("shop.localhost", "/", "up");
+    let supervisors = supervisors(&running);
+    assert_eq!(supervisors.len(), 1);
+    running.signal(Signal::TERM);
+    supervisors.into_iter().for_each(|pid| kill_process(pid, Signal::TERM).unwrap());
+    assert_eq!(running.ended(), Some(0));
+    assert_eq!(marked(&running.mark), []);
+}
+
+#[test]
+fn a_killed_supervisors_family_is_ended_and_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.yaml"), family("shop")).unwrap();
+    let running = Running::start("orphans", folder.path());
+    running.wait_for("shop.localhost", "/", "up");
+    let before = marked(&running.mark);
+    let killed = supervisors(&running);
+    killed.iter().for_each(|pid| kill_process(*pid, Signal::KILL).unwrap());
+    let own = |pid: &i32| before.contains(pid);
+    // `local` itself stays.
+    wait_until("the family is gone", || marked(&running.mark).iter().filter(|pid| own(pid)).count() == 1);
+    wait_until("another supervisor is there", || supervisors(&running).len() == 1);
+    running.wait_for("shop.localhost", "/", "up");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use processes::{mark, marked, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Children in the background, one of them in a session of its own, and one whose parent is gone.
 const FAMILY: &str = "sleep 1000 & setsid sleep 1000 & (setsid sh -c 'sleep 1000 & sleep 1000' &) ; wait";
@@ -69,6 +70,18 @@ fn who_does_not_listen_is_killed() {
     child.stdin.as_mut().unwrap().write_all(b"TK").unwrap();
     assert_eq!(ended(child), Some(128 + 9));
     assert_eq!(marked(&mark), []);
+}
+
+#[test]
+fn a_signal_is_an_order() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mark = mark("signal");
+        let child = start(&mark, 60_000, &format!("trap 'exit 7' TERM; {FAMILY}"));
+        wait_for_family(&mark);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(ended(child), Some(7));
+        assert_eq!(marked(&mark), []);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::family::Supervisors;
 use super::life::{Exit, Line, Phase, Pod};
 use super::objects::State;
 use super::ports::{self, FreePorts};
@@ -78,6 +79,7 @@ pub struct Herd {
     /// Objects of pods that are gone.
     remains: BTreeSet<(Kind, Key)>,
     lives: TaskTracker,
+    supervisors: Supervisors,
     reports: mpsc::Sender<(u64, Phase)>,
     lines: mpsc::Sender<Line>,
 }
@@ -100,6 +102,7 @@ impl Herd {
             unrepeatable: BTreeMap::new(),
             remains: BTreeSet::new(),
             lives: TaskTracker::new(),
+            supervisors: Supervisors::none(),
             reports,
             lines,
         };
@@ -316,6 +319,7 @@ impl Herd {
             launch: recipe.launch(environment),
             ports,
             synkronic: self.machine.synkronic.clone(),
+            supervisors: self.supervisors.clone(),
             stop: record.stop.clone(),
             kill: record.kill.clone(),
             reports: self.reports.clone(),

@@ -6,15 +6,18 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::family::Supervisors;
 use super::probe::{Answer, Question};
-use super::process::{Output, Process, read_lines};
+use super::process::{Last, Output, Process, read_lines};
 use super::recipe::{Launch, Ports, Recipe};
 
 /// A process that ran this long starts its pauses from the shortest again.
 const PROVEN: Duration = Duration::from_secs(10);
+/// How long the words of one that has ended are waited for: what escaped its end may hold its pipes for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The pause before a restart: a quarter of a second, doubled with each, at most half a minute.
 #[must_use]
@@ -71,6 +74,8 @@ pub struct Pod {
     pub ports: Ports,
     /// The running binary.
     pub synkronic: PathBuf,
+    /// Who runs processes here.
+    pub(super) supervisors: Supervisors,
     /// Cancelled: it has to end.
     pub stop: CancellationToken,
     /// Cancelled: it has to end at once.
@@ -101,7 +106,7 @@ impl Pod {
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
             self.report(Phase::Starting).await;
-            let (code, message) = match Process::start(&self.synkronic, launch) {
+            let (code, message) = match Process::start(&self.synkronic, &self.supervisors, launch) {
                 Ok((process, output)) => match self.follow(process, output, launch).await {
                     Some(exit) => exit,
                     None => return,
@@ -123,9 +128,19 @@ impl Pod {
 
     /// Follows one process to its end; none where the end was ordered.
     async fn follow(&self, mut process: Process, output: Output, launch: &Launch) -> Option<(i32, String)> {
+        let (mut out, mut err, over) = (Last::default(), Last::default(), Notify::new());
         let said = async {
-            let (out, err) = tokio::join!(self.hand_on(output.out), self.hand_on(output.err));
-            if err.is_empty() { out } else { err }
+            tokio::join!(self.hand_on(output.out, &mut out), self.hand_on(output.err, &mut err));
+        };
+        let late = async {
+            over.notified().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        let heard = async {
+            tokio::select! {
+                () = said => {}
+                () = late => {}
+            }
         };
         let ended = async {
             let ended = tokio::select! {
@@ -133,16 +148,15 @@ impl Pod {
                 () = self.watch(Some(launch)) => None,
                 () = self.stop.cancelled() => None,
             };
-            match ended {
-                Some(ended) => Some(ended),
-                None => {
-                    self.end(&mut process).await;
-                    None
-                }
+            if ended.is_none() {
+                self.end(&mut process).await;
             }
+            over.notify_one();
+            ended
         };
-        let (ended, said) = tokio::join!(ended, said);
-        ended.map(|status| (code_of(status), said))
+        let (ended, ()) = tokio::join!(ended, heard);
+        let words = Some(err.words()).filter(|words| !words.is_empty()).unwrap_or_else(|| out.words());
+        ended.map(|status| (code_of(status), words))
     }
 
     async fn end(&self, process: &mut Process) {
@@ -168,6 +182,7 @@ impl Pod {
             },
             launch,
             synkronic: &self.synkronic,
+            supervisors: &self.supervisors,
         };
         let tell = |answer| {
             self.report(match answer {
@@ -178,14 +193,14 @@ impl Pod {
         question.ask(tell).await;
     }
 
-    async fn hand_on(&self, from: impl tokio::io::AsyncRead + Unpin) -> String {
+    async fn hand_on(&self, from: impl tokio::io::AsyncRead + Unpin, last: &mut Last) {
         let hand_on = |text: String| async move {
             if let Some(label) = &self.label {
                 // Nobody reads any more: Synkronic is ending.
                 let _ = self.lines.send(Line { label: label.clone(), text }).await;
             }
         };
-        read_lines(from, hand_on).await.words()
+        read_lines(from, last, hand_on).await;
     }
 
     async fn report(&self, phase: Phase) {

@@ -3,6 +3,7 @@
 //! Decisions are pure ([`rollout`], [`recipe`], [`variables`], [`readiness`]); [`life`] and what it uses
 //! start, ask and end. It knows nothing of versions or routes.
 
+mod family;
 pub mod herd;
 pub mod life;
 pub mod objects;

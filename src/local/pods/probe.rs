@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::family::Supervisors;
 use super::process::Process;
 use super::readiness::{Check, Readiness};
 use super::recipe::{Launch, Ports};
@@ -33,6 +34,7 @@ pub(super) struct Question<'q> {
     /// What a command is run like.
     pub(super) launch: Option<&'q Launch>,
     pub(super) synkronic: &'q Path,
+    pub(super) supervisors: &'q Supervisors,
 }
 
 /// What a pod answered.
@@ -146,7 +148,7 @@ impl Question<'_> {
             grace: Duration::ZERO,
             ..like.clone()
         };
-        let Ok(mut process) = Process::start_silent(self.synkronic, &launch) else {
+        let Ok(mut process) = Process::start_silent(self.synkronic, self.supervisors, &launch) else {
             return Answer::No(format!("its readiness probe `{program}` cannot be started"));
         };
         match timeout(self.readiness.timeout, process.ended()).await {

@@ -1,11 +1,14 @@
 //! Starting and ending one supervised process, and reading what it says.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
+use rustix::process::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::family::Supervisors;
 use super::recipe::Launch;
 use super::supervise;
 
@@ -15,7 +18,9 @@ const LONGEST_LINE: usize = 16 * 1024;
 /// A supervised process. Dropping it ends it, by the end of its pipe.
 pub(super) struct Process {
     child: Child,
+    pid: Option<Pid>,
     orders: Option<ChildStdin>,
+    supervisors: Supervisors,
 }
 
 /// What a process says.
@@ -26,20 +31,39 @@ pub(super) struct Output {
 
 impl Process {
     /// Starts it.
-    pub(super) fn start(synkronic: &Path, launch: &Launch) -> std::io::Result<(Self, Output)> {
-        let mut child = command(synkronic, launch).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    pub(super) fn start(
+        synkronic: &Path,
+        supervisors: &Supervisors,
+        launch: &Launch,
+    ) -> std::io::Result<(Self, Output)> {
+        let mut process = Self::spawn(synkronic, supervisors, launch, Stdio::piped)?;
         let missing = || std::io::Error::other("a pipe is missing");
         let output = Output {
-            out: child.stdout.take().ok_or_else(missing)?,
-            err: child.stderr.take().ok_or_else(missing)?,
+            out: process.child.stdout.take().ok_or_else(missing)?,
+            err: process.child.stderr.take().ok_or_else(missing)?,
         };
-        Ok((Self { orders: child.stdin.take(), child }, output))
+        Ok((process, output))
     }
 
     /// Starts it, and lets nobody hear what it says.
-    pub(super) fn start_silent(synkronic: &Path, launch: &Launch) -> std::io::Result<Self> {
-        let mut child = command(synkronic, launch).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Self { orders: child.stdin.take(), child })
+    pub(super) fn start_silent(
+        synkronic: &Path,
+        supervisors: &Supervisors,
+        launch: &Launch,
+    ) -> std::io::Result<Self> {
+        Self::spawn(synkronic, supervisors, launch, Stdio::null)
+    }
+
+    fn spawn(
+        synkronic: &Path,
+        supervisors: &Supervisors,
+        launch: &Launch,
+        to: fn() -> Stdio,
+    ) -> std::io::Result<Self> {
+        let mut child = command(synkronic, launch).stdout(to()).stderr(to()).spawn()?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        supervisors.begun(pid);
+        Ok(Self { orders: child.stdin.take(), child, pid, supervisors: supervisors.clone() })
     }
 
     /// Orders it to end; [`Process::ended`] tells when it has.
@@ -64,6 +88,12 @@ impl Process {
         let mut kept = Kept { orders, home: &mut self.orders };
         let status = self.child.wait().await;
         kept.orders = None;
+        drop(kept);
+        self.supervisors.ended(self.pid);
+        // It never ends by a signal of its own accord: somebody killed it, and it could not tidy up.
+        if status.as_ref().is_ok_and(|status| status.signal().is_some()) {
+            self.supervisors.end_orphans().await;
+        }
         status
     }
 }
@@ -95,12 +125,14 @@ fn command(synkronic: &Path, launch: &Launch) -> Command {
     command
 }
 
-/// Hands on every line until the end; returns the last words.
-pub(super) async fn read_lines<F>(from: impl AsyncRead + Unpin, mut hand_on: impl FnMut(String) -> F) -> Last
-where
+/// Hands on every line until the end, and remembers the last words.
+pub(super) async fn read_lines<F>(
+    from: impl AsyncRead + Unpin,
+    last: &mut Last,
+    mut hand_on: impl FnMut(String) -> F,
+) where
     F: Future<Output = ()>,
 {
-    let mut last = Last::default();
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     loop {
@@ -124,7 +156,6 @@ where
         last.push(&text);
         hand_on(text).await;
     }
-    last
 }
 
 fn text(line: &[u8]) -> String {
@@ -167,7 +198,8 @@ mod tests {
 
     async fn read(bytes: &[u8]) -> (Vec<String>, String) {
         let lines = std::cell::RefCell::new(Vec::new());
-        let last = read_lines(bytes, |line| {
+        let mut last = Last::default();
+        read_lines(bytes, &mut last, |line| {
             lines.borrow_mut().push(line);
             std::future::ready(())
         })

@@ -1,8 +1,8 @@
 //! The process between Synkronic and a pod's process, so that nothing outlives either: what runs as
 //! `synkronic local-pod`.
 //!
-//! Its standard input is a pipe that Synkronic holds open. An order through it ends the pod; its end, which
-//! the kernel brings about however Synkronic dies, ends the pod too. On Linux it adopts what its
+//! Its standard input is a pipe that Synkronic holds open. An order through it ends the pod, as a signal to end
+//! does; its end, which the kernel brings about however Synkronic dies, ends the pod too. On Linux it adopts what its
 //! descendants leave behind (`PR_SET_CHILD_SUBREAPER`), so that a grandchild in a session of its own is
 //! found as well, and the pod's process dies with it (`PR_SET_PDEATHSIG`, which outlives `exec`: hence the
 //! second stage). Elsewhere it ends the pod's process group.
@@ -15,6 +15,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::family::{adopt, children};
 
 /// The order to end: SIGTERM, and SIGKILL once its grace is over.
 pub(super) const STOP: u8 = b'T';
@@ -41,14 +44,15 @@ enum Event {
 /// # Errors
 /// Where the second stage cannot be started.
 pub fn supervise(grace: Duration, program: &Path, arguments: &[String]) -> std::io::Result<ExitCode> {
-    #[cfg(target_os = "linux")]
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    adopt()?;
+    let (events, order) = sync_channel(4);
+    // Before the pod is there: one that ended this process alone would leave the pod without it.
+    hear_signals(events.clone())?;
     let own = std::env::current_exe()?;
     let mut command = Command::new(own);
     command.args(["local-pod", "--exec", "--"]).arg(program).args(arguments);
     let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
     let pod = Pid::from_child(&child);
-    let (events, order) = sync_channel(4);
     let ended = events.clone();
     std::thread::Builder::new().stack_size(64 * 1024).spawn(move || read_orders(&events))?;
     std::thread::Builder::new().stack_size(64 * 1024).spawn(move || {
@@ -88,6 +92,31 @@ fn read_orders(events: &SyncSender<Event>) {
             return;
         }
     }
+}
+
+/// A signal to end is an order to end: `killall synkronic` means this process too.
+fn hear_signals(events: SyncSender<Event>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let inside = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    drop(inside);
+    std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+                if events.send(Event::Stop).is_err() {
+                    return;
+                }
+            }
+        });
+    })?;
+    Ok(())
 }
 
 fn wait_for_end(pod: Pid, grace: Duration, order: &Receiver<Event>) {
@@ -139,21 +168,4 @@ fn bury(pod: Pid) {
     for child in children().into_iter().filter(|child| *child != pod) {
         let _ = rustix::process::waitpid(Some(child), WaitOptions::NOHANG);
     }
-}
-
-/// The children of this process, adopted ones too. Where there is no `/proc`: none, and the process group
-/// has to do.
-fn children() -> Vec<Pid> {
-    let own = rustix::process::getpid();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| parent_of(*pid) == Some(own.as_raw_nonzero().get())).filter_map(Pid::from_raw).collect()
-}
-
-/// The fourth field of `/proc/PID/stat` (proc_pid_stat(5)); the second, the name, may hold anything.
-fn parent_of(pid: i32) -> Option<i32> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = String::from_utf8_lossy(&stat).into_owned();
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    behind_name.split_ascii_whitespace().nth(1)?.parse().ok()
 }
