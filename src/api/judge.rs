@@ -79,13 +79,18 @@ impl Judge {
     #[must_use]
     pub fn judge(&self, object: &Value) -> Option<Vec<Flaw>> {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (group, version) = text("apiVersion").split_once('/')?;
+        // Without a version it is still ours.
+        let api_version = text("apiVersion");
+        let (group, version) = api_version.split_once('/').unwrap_or((api_version, ""));
         if group != names::GROUP {
             return None;
         }
         let mut flaws = Flaws { judge: self, found: Vec::new() };
         if version != "v1" {
-            let message = format!("`{group}` has no version `{version}`; write `{}`", names::API_VERSION);
+            let message = match version {
+                "" => format!("`{group}` names no version; write `{}`", names::API_VERSION),
+                _ => format!("`{group}` has no version `{version}`; write `{}`", names::API_VERSION),
+            };
             flaws.add("apiVersion", "UnknownVersion", message);
         }
         match self.kinds.get(text("kind")) {

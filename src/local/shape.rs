@@ -1,43 +1,72 @@
-//! What is wrong with one object by itself, as an API server would tell: unknown fields, wrong types, what
-//! is missing. Pure; whether it fits the others is the other rooms' to say.
+//! What is wrong with one object by itself, as an API server would tell: a group that has no such kind, unknown
+//! fields, wrong types, what is missing. Pure; whether it fits the others is the other rooms' to say.
 
 use serde_json::{Map, Value};
 
-use crate::api::{Flaw, Judge};
+use crate::api::{Flaw, Judge, names, nearest};
+use crate::inventory::Kind;
 use crate::inventory::selector::{Labels, Selector};
 use crate::plan::merge::{self, Root};
 
 /// What is wrong with an object: ours by their own schema, Deployments and Services by what Kubernetes says
-/// of them. Other kinds are not judged.
+/// of them, others that this program knows by their group and name. What it does not know is not judged.
 #[must_use]
 pub fn flaws(judge: &Judge, object: &Value) -> Vec<Flaw> {
     if let Some(flaws) = judge.judge(object) {
         return flaws;
     }
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-    match (text("apiVersion"), text("kind")) {
-        ("apps/v1", "Deployment") => {
-            let mut flaws = spec(object, Root::Deployment);
+    let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == text("kind")) else {
+        return Vec::new();
+    };
+    let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+    if group != kind.group() {
+        return is_mistaken(group).then(|| wrong_group(kind, text("apiVersion"))).into_iter().collect();
+    }
+    let mut flaws: Vec<Flaw> = nameless(object).into_iter().collect();
+    match (text("apiVersion"), kind) {
+        ("apps/v1", Kind::Deployment) => {
+            flaws.extend(spec(object, Root::Deployment));
             if flaws.is_empty() {
                 flaws.extend(selector(object));
             }
             flaws.extend(name(object, is_subdomain, "lower-case letters, digits, `-` and `.`, as `shop`"));
-            flaws
         }
-        ("v1", "Service") => {
-            let mut flaws = spec(object, Root::Service);
+        ("v1", Kind::Service) => {
+            flaws.extend(spec(object, Root::Service));
             if flaws.is_empty() {
                 flaws.extend(ports(object));
             }
-            flaws.extend(name(
-                object,
-                is_service,
-                "lower-case letters, digits and `-`, a letter first, as `shop`",
-            ));
-            flaws
+            let made_of = "lower-case letters, digits and `-`, a letter first, as `shop`";
+            flaws.extend(name(object, is_service, made_of));
         }
-        _ => Vec::new(),
+        _ => {}
     }
+    flaws
+}
+
+/// Whether a known kind is not somebody else's of that name: in a group that Kubernetes itself has, or almost ours.
+fn is_mistaken(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io") || nearest(group, [names::GROUP]).is_some()
+}
+
+fn wrong_group(kind: Kind, api_version: &str) -> Flaw {
+    let way_out = match kind {
+        Kind::Deployment => "apps/v1",
+        Kind::Service | Kind::Pod | Kind::ConfigMap | Kind::Secret => "v1",
+        Kind::EndpointSlice => "discovery.k8s.io/v1",
+        Kind::DeploymentVersion | Kind::Router => names::API_VERSION,
+        Kind::PodDisruptionBudget => "policy/v1",
+        Kind::HorizontalPodAutoscaler => "autoscaling/v2",
+        Kind::NetworkPolicy => "networking.k8s.io/v1",
+    };
+    flaw("apiVersion", "UnknownKind", format!("`{api_version}` has no kind `{kind}`; write `{way_out}`"))
+}
+
+fn nameless(object: &Value) -> Option<Flaw> {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    name.is_empty()
+        .then(|| flaw("metadata.name", "FieldMissing", "`metadata.name` is missing: give the object a name"))
 }
 
 /// A `spec` is an overlay onto nothing, so the reader of overlays judges it.
@@ -73,7 +102,7 @@ fn selector(object: &Value) -> Option<Flaw> {
 
 /// The API server creates nothing of a name that its kind cannot have.
 fn name(object: &Value, sound: fn(&str) -> bool, made_of: &str) -> Option<Flaw> {
-    let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).filter(|name| !name.is_empty())?;
     let message = || format!("`{name}` is no name for a {}: it takes {made_of}", kind(object));
     (!sound(name)).then(|| flaw("metadata.name", "InvalidName", message()))
 }
@@ -123,7 +152,7 @@ mod tests {
         let fields = |object: Value| -> Vec<String> {
             flaws(&judge, &object).into_iter().map(|flaw| flaw.field).collect()
         };
-        let deployment = |spec: Value| json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec});
+        let deployment = |spec: Value| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec});
         let template = json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}});
         let selector = |app: &str| json!({"matchLabels": {"app": app}});
         assert!(fields(deployment(json!({"selector": selector("a"), "template": template}))).is_empty());
@@ -135,7 +164,9 @@ mod tests {
         assert_eq!(fields(deployment(json!({"replcas": 1}))), ["spec.replcas"]);
         assert_eq!(fields(deployment(json!([]))), ["spec"]);
         assert_eq!(
-            fields(json!({"apiVersion": "v1", "kind": "Service", "spec": {"selectors": {}}})),
+            fields(
+                json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"selectors": {}}})
+            ),
             ["spec.selectors"]
         );
         assert_eq!(
@@ -144,7 +175,44 @@ mod tests {
             ),
             ["spec"]
         );
-        assert!(fields(json!({"apiVersion": "v1", "kind": "ConfigMap", "spec": {"x": 1}})).is_empty());
+        assert!(
+            fields(
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "spec": {"x": 1}})
+            )
+            .is_empty()
+        );
+        assert_eq!(fields(json!({"apiVersion": "apps/v1", "kind": "Deployment"}))[0], "metadata.name");
+    }
+
+    #[test]
+    fn a_known_kind_of_a_wrong_group_is_told_from_somebody_elses() {
+        let judge = Judge::new();
+        let said = |api_version: &str, kind: &str| -> Vec<String> {
+            let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a"}});
+            flaws(&judge, &object)
+                .into_iter()
+                .map(|flaw| format!("{}: {}", flaw.field, flaw.message))
+                .collect()
+        };
+        for (api_version, kind, way_out) in [
+            ("v1", "Deployment", "apps/v1"),
+            ("apps", "Deployment", "apps/v1"),
+            ("extensions/v1beta1", "Deployment", "apps/v1"),
+            ("apps/v1", "Service", "v1"),
+            ("v1", "Router", "kyaninus.com/v1"),
+            ("kyaninus.io/v1", "DeploymentVersion", "kyaninus.com/v1"),
+        ] {
+            let expected = format!("apiVersion: `{api_version}` has no kind `{kind}`; write `{way_out}`");
+            assert_eq!(said(api_version, kind), [expected]);
+        }
+        for (api_version, kind) in [
+            ("serving.knative.dev/v1", "Service"),
+            ("example.com/v1", "Router"),
+            ("crd.projectcalico.org/v1", "NetworkPolicy"),
+            ("batch/v1", "Job"),
+        ] {
+            assert_eq!(said(api_version, kind), [""; 0], "{api_version} {kind}");
+        }
     }
 
     #[test]

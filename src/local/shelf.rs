@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::manifests::{Manifest, Reading, Remark};
 use super::shape;
 use super::world::identify;
-use crate::api::{Judge, names};
+use crate::api::{Flaw, Judge, names};
 use crate::inventory::{Key, Kind};
 
 /// How long an object may be missing from the files before it counts as deleted.
@@ -46,6 +46,8 @@ pub struct Wanted {
 #[derive(Debug, Default)]
 struct File {
     good: Vec<Placed>,
+    /// What is wrong with documents that are no objects for it.
+    strays: Vec<Remark>,
     faults: Vec<Remark>,
     warnings: Vec<Remark>,
 }
@@ -69,8 +71,13 @@ impl Shelf {
         let file = self.files.entry(source.into()).or_default();
         // At the first look there is nothing better than the documents that can be read.
         if reading.errors.is_empty() || !self.begun {
-            let judge = &self.judge;
-            file.good = reading.manifests.into_iter().filter_map(|it| place(it, judge)).collect();
+            (file.good, file.strays) = (Vec::new(), Vec::new());
+            for manifest in reading.manifests {
+                match place(manifest, &self.judge) {
+                    Ok(placed) => file.good.push(placed),
+                    Err(remarks) => file.strays.extend(remarks),
+                }
+            }
         }
         file.faults = reading.errors;
         file.warnings = reading.warnings;
@@ -92,7 +99,7 @@ impl Shelf {
         let mut remarks: Vec<Remark> = Vec::new();
         let mut found: BTreeMap<(Kind, Key), Placed> = BTreeMap::new();
         for file in self.files.values() {
-            remarks.extend(file.faults.iter().chain(&file.warnings).cloned());
+            remarks.extend(file.faults.iter().chain(&file.warnings).chain(&file.strays).cloned());
             for placed in &file.good {
                 remarks.extend(placed.flaws.iter().cloned());
                 if let Some(earlier) = found.insert(placed.id.clone(), placed.clone()) {
@@ -121,18 +128,24 @@ impl Shelf {
     }
 }
 
-fn place(mut manifest: Manifest, judge: &Judge) -> Option<Placed> {
-    let id = identify(&mut manifest.value)?;
-    let flaws: Arc<[Remark]> = shape::flaws(judge, &manifest.value)
-        .into_iter()
-        .map(|flaw| Remark {
-            source: manifest.source.clone(),
-            line: Some(manifest.line_of(&flaw.field)),
-            text: format!("{} {}: {}: {}", id.0, id.1, flaw.field, flaw.message),
-        })
-        .collect();
-    let refused = !flaws.is_empty() && id.0.group() == names::GROUP;
-    Some(Placed { id, manifest: Arc::new(manifest), flaws, refused })
+/// A document as an object; where it is none that this program knows, what is wrong with it: nothing with one of a
+/// kind that is somebody else's.
+fn place(mut manifest: Manifest, judge: &Judge) -> Result<Placed, Vec<Remark>> {
+    let flaws = shape::flaws(judge, &manifest.value);
+    let id = identify(&mut manifest.value);
+    let what = match &id {
+        Some((kind, key)) => format!("{kind} {key}"),
+        None => format!("{} {}", manifest.kind(), manifest.name().unwrap_or("?")),
+    };
+    let remark = |flaw: Flaw| Remark {
+        source: manifest.source.clone(),
+        line: Some(manifest.line_of(&flaw.field)),
+        text: format!("{what}: {}: {}", flaw.field, flaw.message),
+    };
+    let remarks: Vec<Remark> = flaws.into_iter().map(remark).collect();
+    let Some(id) = id.filter(|(_, key)| !key.name.is_empty()) else { return Err(remarks) };
+    let refused = !remarks.is_empty() && id.0.group() == names::GROUP;
+    Ok(Placed { id, manifest: Arc::new(manifest), flaws: remarks.into(), refused })
 }
 
 fn twice(earlier: &Placed, later: &Placed) -> Remark {

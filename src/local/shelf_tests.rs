@@ -115,3 +115,34 @@ fn an_object_with_a_flaw_is_named_for_as_long_as_it_has_it() {
     desk.save("a.yaml", &router("hosts"));
     assert_eq!(desk.remarks().len(), 1);
 }
+
+#[test]
+fn what_is_no_object_here_is_named_where_it_was_meant_to_be_one() {
+    let mut desk = Desk::new();
+    for (text, remark) in [
+        (
+            "apiVersion: kyaninus.com/v1\nkind: DeploymentVersions\nmetadata: {name: a}\n",
+            "DeploymentVersions a: kind: ",
+        ),
+        (
+            "apiVersion: kyaninus.com\nkind: Router\nmetadata: {name: a}\n",
+            "Router a: apiVersion: `kyaninus.com` names",
+        ),
+        (
+            "apiVersion: v1\nkind: Deployment\nmetadata: {name: a}\n",
+            "Deployment a: apiVersion: `v1` has no kind",
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\n",
+            "Deployment ?: metadata.name: `metadata.name` is missing",
+        ),
+        ("apiVersion: v1\nkind: Service\nmetadata: {}\n", "Service default/: metadata.name: "),
+    ] {
+        desk.save("a.yaml", text);
+        let remarks = desk.remarks();
+        assert!(remarks.iter().any(|it| it.contains(remark)), "{remark}: {remarks:?}");
+        assert_eq!(desk.names(), [""; 0]);
+    }
+    desk.save("a.yaml", "apiVersion: batch/v1\nkind: Job\n");
+    assert_eq!(desk.remarks(), [""; 0]);
+}

@@ -50,6 +50,14 @@ fn the_contracts_samples_have_no_flaw() {
 }
 
 #[test]
+fn a_group_alone_is_ours_and_no_version() {
+    let router = json!({"apiVersion": "kyaninus.com", "kind": "Router", "metadata": {"name": "a"},
+        "spec": {"base": "a", "hosts": ["a.b"]}});
+    assert_eq!(flaws(router), ["apiVersion: `kyaninus.com` names no version; write `kyaninus.com/v1`"]);
+    assert_eq!(Judge::new().judge(&json!({"apiVersion": "v1", "kind": "Router"})), None);
+}
+
+#[test]
 fn flaws_name_field_and_way_out() {
     let with = |key: &str, value: Value| {
         let mut spec = json!({"base": "shop", "hosts": ["shop.example.com"]});
