@@ -19,6 +19,7 @@ pub mod object;
 pub mod offer;
 mod own;
 pub mod owners;
+pub mod quantity;
 pub mod report;
 mod resolve;
 pub mod selector;

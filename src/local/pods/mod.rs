@@ -12,6 +12,7 @@ mod probe;
 mod process;
 pub mod readiness;
 pub mod recipe;
+pub mod resources;
 pub mod rollout;
 pub mod supervise;
 pub mod variables;

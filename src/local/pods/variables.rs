@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource};
 use serde_json::Value;
 
+use super::resources::{Capacity, resource};
 use crate::inventory::selector::Labels;
 use crate::inventory::{Inventory, Key};
 
@@ -25,6 +26,8 @@ pub struct Surroundings<'s> {
     pub annotations: &'s Labels,
     /// The ServiceAccount that the template names.
     pub service_account: &'s str,
+    /// What a container may use that has no limits.
+    pub capacity: Capacity,
 }
 
 /// The variables of a container, in order, each name once; those in `set` stand at the place of the
@@ -114,15 +117,9 @@ fn sourced(
             None => Err(format!("variable `{name}`: a pod here has no field `{}`", field.field_path)),
         };
     }
-    if let Some(resource) = &source.resource_field_ref {
-        let (list, key) = resource.resource.split_once('.').unwrap_or(("", &resource.resource));
-        let resources = container.resources.as_ref();
-        let list = match list {
-            "limits" => resources.and_then(|it| it.limits.as_ref()),
-            _ => resources.and_then(|it| it.requests.as_ref()),
-        };
-        let value = list.and_then(|list| list.get(key)).map_or("0", |quantity| quantity.0.as_str());
-        return Ok(Some(value.to_owned()));
+    if let Some(field) = &source.resource_field_ref {
+        return resource(field, container.resources.as_ref(), around.capacity)
+            .map_err(|fault| format!("variable `{name}`: {fault}"));
     }
     Ok(None)
 }

@@ -46,6 +46,7 @@ fn read(container: serde_json::Value, set: &[(&str, &str)]) -> Result<Vec<(Strin
         labels: &labels,
         annotations: &Labels::new(),
         service_account: "default",
+        capacity: Capacity { cores: 8, memory: Some(1 << 30) },
     };
     environment(&container, &set, &around)
 }

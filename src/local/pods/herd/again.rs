@@ -8,6 +8,7 @@ use crate::inventory::Inventory;
 use crate::inventory::object::DeploymentFacts;
 use crate::local::pods::objects::State;
 use crate::local::pods::recipe::{Ports, Recipe};
+use crate::local::pods::resources::Capacity;
 use crate::local::pods::variables::{Surroundings, environment};
 
 impl Herd {
@@ -51,6 +52,7 @@ impl Record {
             labels: &self.labels,
             annotations: &recipe.annotations,
             service_account: &recipe.service_account,
+            capacity: Capacity::of_this_machine(),
         };
         let mut set = ports.variables(&recipe.container);
         // The echo of a trial listens on every address where `PORT` is all it knows; here one is enough.
