@@ -27,6 +27,9 @@ const POLLING: Duration = Duration::from_millis(250);
 /// A file that its writer keeps open is read as it is after this; an empty one is not.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
+/// A file is empty for so long before it counts: that it was made anew, and is being written, may not be told yet.
+const EMPTY: Duration = Duration::from_millis(100);
+
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -53,11 +56,14 @@ struct Root {
 pub struct Watch {
     roots: Vec<Root>,
     seen: BTreeMap<PathBuf, Stamp>,
+    /// Files that were not empty when they were read last, with when they were found so.
+    emptied: BTreeMap<PathBuf, Instant>,
     /// What was said of a path besides what stands in it.
     said: BTreeMap<PathBuf, Vec<Remark>>,
     signal: Arc<Signal>,
     eye: Eye,
-    looked: Instant,
+    /// When it was looked last.
+    looked: Option<Instant>,
     /// Something that was given is not there.
     is_away: bool,
 }
@@ -88,10 +94,11 @@ impl Watch {
         let mut watch = Self {
             roots,
             seen: BTreeMap::new(),
+            emptied: BTreeMap::new(),
             said: BTreeMap::new(),
             eye: Eye::new(&signal),
             signal,
-            looked: Instant::now(),
+            looked: None,
             is_away: false,
         };
         // What changes from now on is told of.
@@ -99,7 +106,8 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Waits until something may have changed since the last look. May be dropped and called again.
+    /// Waits until something may have changed since the last look; before the first, something has. May be dropped
+    /// and called again.
     pub async fn changed(&self) {
         loop {
             tokio::select! {
@@ -111,28 +119,33 @@ impl Watch {
 
     /// When to look.
     fn due(&self) -> Option<Instant> {
+        let Some(looked) = self.looked else { return Some(Instant::now()) };
         let told = self.signal.told();
-        let open = told.writing.values().map(|begun| *begun + OPEN_LIMIT).filter(|at| *at > self.looked);
+        let open = told.writing.values().map(|begun| *begun + OPEN_LIMIT).filter(|at| *at > looked);
+        let emptied = self.emptied.values().map(|since| *since + EMPTY);
         let looking_for = self.is_away || self.eye.is_blind;
-        let polling = looking_for.then(|| self.looked + POLLING);
-        [told.since.map(|since| since + SETTLING), open.min(), polling].into_iter().flatten().min()
+        let polling = looking_for.then(|| looked + POLLING);
+        [told.since.map(|since| since + SETTLING), open.min(), emptied.min(), polling]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Reads what differs from the last look.
     pub fn look(&mut self) -> Look {
         let told = self.signal.take();
-        self.looked = Instant::now();
+        let now = Instant::now();
+        self.looked = Some(now);
         self.eye.forget(&told.lost);
         let mut found = self.survey();
         let mut look = Look { since: told.since, ..Look::default() };
         let mut there = BTreeMap::new();
+        self.emptied.retain(|file, _| found.files.contains_key(file));
         for (file, names) in &found.files {
             let Some(stamp) = Stamp::of(file) else { continue };
+            let is_told = names.iter().any(|name| told.paths.contains(name));
             let before = self.seen.get(file).copied();
-            let is_told = names.iter().any(|name| told.paths.contains(name)) || self.said.contains_key(file);
-            let begun = names.iter().find_map(|name| told.writing.get(name));
-            let open = begun.map(|begun| self.looked.saturating_duration_since(*begun));
-            match Turn::of(before.filter(|_| !is_told), stamp, open) {
+            match self.turn(file, names, is_told, stamp, now) {
                 Turn::Read => {
                     let reading = manifests::read(std::slice::from_ref(file));
                     look.read.push((file.display().to_string(), reading));
@@ -148,6 +161,23 @@ impl Watch {
             }
         }
         self.close(found, there, look)
+    }
+
+    fn turn(&mut self, file: &Path, names: &[PathBuf], is_told: bool, stamp: Stamp, now: Instant) -> Turn {
+        let before = self.seen.get(file).copied();
+        let is_told = is_told || self.said.contains_key(file);
+        let begun = names.iter().find_map(|name| self.signal.told().writing.get(name).copied());
+        let open = begun.map(|begun| now.saturating_duration_since(begun));
+        let turn = Turn::of(before.filter(|_| !is_told), stamp, open);
+        let is_emptied = stamp.length == 0 && before.is_some_and(|before| before.length > 0);
+        if turn == Turn::Read && is_emptied {
+            let since = *self.emptied.entry(file.to_owned()).or_insert(now);
+            if now < since + EMPTY {
+                return Turn::Wait;
+            }
+        }
+        self.emptied.remove(file);
+        turn
     }
 
     /// Tells what has gone and what is said anew, and remembers all that was found.

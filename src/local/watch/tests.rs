@@ -50,8 +50,8 @@ fn begun() -> (tempfile::TempDir, PathBuf, Watch) {
     let folder = tempfile::tempdir().unwrap();
     let m = folder.path().join("m");
     fs::create_dir(&m).unwrap();
-    fs::write(m.join("a.yaml"), "").unwrap();
-    fs::write(m.join("b.yaml"), "").unwrap();
+    fs::write(m.join("a.yaml"), "a: b").unwrap();
+    fs::write(m.join("b.yaml"), "a: b").unwrap();
     let mut watch = Watch::new(vec![m.clone()]).unwrap();
     assert_eq!(told(&watch.look()), (vec!["a.yaml", "b.yaml"], vec![]));
     (folder, m, watch)
@@ -97,6 +97,18 @@ async fn a_file_is_read_once_its_writer_closes_it() {
     assert_quiet(&mut watch).await;
     drop(file);
     assert_eq!(told(&next(&mut watch).await), (vec!["a.yaml"], vec![]));
+}
+
+#[tokio::test]
+async fn who_asks_again_and_again_waits_no_longer() {
+    let (_folder, m, mut watch) = begun();
+    fs::write(m.join("a.yaml"), "{").unwrap();
+    let mut asked = 0;
+    while tokio::time::timeout(Duration::from_millis(1), watch.changed()).await.is_err() {
+        asked += 1;
+        assert!(asked < 1000, "the look is never due");
+    }
+    until_told(&mut watch, &["a.yaml"], &[]).await;
 }
 
 #[test]

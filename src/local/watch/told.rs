@@ -160,7 +160,7 @@ impl Signal {
             interest: Interest::default(),
             paths: std::mem::take(&mut told.paths),
             lost: std::mem::take(&mut told.lost),
-            writing: told.writing.clone(),
+            writing: BTreeMap::new(),
             since: told.since.take(),
         }
     }
