@@ -215,6 +215,85 @@ fn a_killed_supervisors_family_is_ended_and_started_again() {
     running.wait_for("shop.localhost", "/", "up");
 }
 
+/// A process that is to end although nobody reads what it says, or its input has no end.
+fn assert_ends(mut child: std::process::Child) {
+    let pid = Pid::from_child(&child);
+    for _ in 0..2 {
+        kill_process(pid, Signal::INT).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    wait_until("it ends", || child.try_wait().unwrap().is_some());
+}
+
+fn started(folder: &str, mark: &str) -> std::process::Child {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_synkronic"));
+    command.args(["local", folder]).env("SYNKRONIC_LISTEN", "127.0.0.1:0").env("TEST_MARK", mark);
+    command.stdin(std::process::Stdio::piped());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_it_while_standard_input_is_open() {
+    use std::io::BufRead;
+    let mut child = started("-", "open-input");
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("the configuration of local")));
+    let input = child.stdin.take();
+    assert_ends(child);
+    drop(input);
+}
+
+#[test]
+fn ctrl_c_ends_it_while_nobody_reads_what_a_pod_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = processes::mark("unread");
+    let chatty =
+        "kyaninus.com/local-command: 'while :; do echo 0123456789012345678901234567890123456789; done'";
+    std::fs::write(folder.path().join("chatty.yaml"), deployment("chatty", chatty, "args: []")).unwrap();
+    let child = started(folder.path().to_str().unwrap(), &mark);
+    wait_until("it runs", || marked(&mark).len() >= 3);
+    // Until the pipe is full.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_ends(child);
+    wait_until("nothing is left", || marked(&mark).is_empty());
+}
+
+#[test]
+fn what_pods_say_while_they_end_is_shown_with_whose_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "kyaninus.com/local-command: \"trap 'echo my last words; exit' TERM; echo up; while :; do sleep 0.1; done\"";
+    let text =
+        ["shop", "mart"].map(|name| deployment(name, line, "args: []") + &version(&format!("{name}-v1"), ""));
+    std::fs::write(folder.path().join("all.yaml"), text.concat()).unwrap();
+    let mut running = Running::start("last", folder.path());
+    // Both bases have a version v1.
+    for label in ["shop", "mart", "shop-v1", "mart-v1"] {
+        running.wait_for_words(&format!("{label} | up"));
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended(), Some(0));
+    running.wait_for_words("shop-v1 | my last words");
+}
+
+#[test]
+fn a_slow_save_changes_nothing_until_it_is_over() {
+    use std::io::Write;
+    let folder = example();
+    let running = Running::start("slow", folder.path());
+    wait_for_all(&running);
+    let path = folder.path().join("version-1.yaml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let mut file = std::fs::File::create(&path).unwrap();
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_secs(1) {
+        assert_eq!(running.get("version-1.shop.localhost", "/").echo(), "version-1");
+    }
+    file.write_all(whole.replace("shop-version-1", "shop-version-5").as_bytes()).unwrap();
+    drop(file);
+    running.wait_for("version-5.shop.localhost", "/", "version-5");
+    wait_until("the old one is gone", || running.get("version-1.shop.localhost", "/").status == 404);
+}
+
 #[test]
 fn a_version_without_a_command_says_what_to_write_and_the_rest_runs() {
     let folder = example();

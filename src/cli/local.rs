@@ -13,7 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::flags::{self, EdgeFlags, listed};
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Readiness};
-use crate::edge::{Bound, Edge};
+use crate::edge::{AccessLog, Bound, Edge};
 use crate::inventory::Settings;
 use crate::local::control::{self, Ends, Source};
 use crate::local::core::Core;
@@ -133,14 +133,15 @@ async fn serve(arguments: &Arguments, machine: Machine, source: Source) -> anyho
         ..Settings::default()
     };
     let (herd, mouth) = Herd::new(machine, arguments.shown());
-    let screen = Screen::new(heading(&edge.addresses, &admin.addresses));
+    let is_alone = !matches!(config.access_log, AccessLog::Stdout | AccessLog::Stderr);
+    let screen = Screen::new(heading(&edge.addresses, &admin.addresses), is_alone);
     let core = Core::new(settings, herd, publisher(table, meter.clone()));
     let ends = Ends::default();
     let leaving = leave(signals, edge, readiness.clone(), ends.clone());
     let running = async {
         let (core, mouth, screen) = control::run(unready, core, mouth, source, screen, &meter, &ends).await;
-        core.into_herd().end(mouth, ends.impatient).await;
-        drop((screen, admin));
+        control::end(core, mouth, screen, ends.impatient).await;
+        drop(admin);
     };
     tokio::select! {
         () = running => {}

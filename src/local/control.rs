@@ -1,13 +1,15 @@
-//! The loop itself: waits for files, pods and time, lets [`Core`] draw the conclusions, shows them.
+//! The loop itself: waits for files, pods and time, and lets [`Core`] draw the conclusions. What there is to show
+//! is shown meanwhile; nobody waits for that.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
-use super::manifests;
+use super::manifests::{self, Reading};
 use super::pods::herd::Mouth;
 use super::pods::life::Line;
 use super::screen::Screen;
@@ -24,9 +26,37 @@ const AT_ONCE: usize = 512;
 /// Where the manifests are.
 pub enum Source {
     /// Standard input, read once.
-    Input,
+    Input(Input),
     /// Files and folders, watched.
     Paths(Watch),
+}
+
+/// Standard input, which may be open for long before it ends: a thread of its own waits for that.
+pub struct Input {
+    coming: mpsc::Receiver<Reading>,
+    read: Option<Reading>,
+}
+
+impl Input {
+    fn new() -> Result<Self, String> {
+        let (sender, coming) = mpsc::channel(1);
+        let read = move || {
+            // Nobody waits for it any more.
+            let _ = sender.blocking_send(manifests::read(&[PathBuf::from("-")]));
+        };
+        let thread = std::thread::Builder::new().name("standard input".into()).spawn(read);
+        thread.map_err(|error| format!("standard input cannot be read: {error}"))?;
+        Ok(Self { coming, read: None })
+    }
+
+    async fn changed(&mut self) {
+        if self.read.is_none() {
+            self.read = self.coming.recv().await;
+        }
+        if self.read.is_none() {
+            std::future::pending().await
+        }
+    }
 }
 
 impl Source {
@@ -37,7 +67,7 @@ impl Source {
     pub fn new(paths: Vec<PathBuf>) -> Result<Self, String> {
         if paths.iter().any(|path| path.as_os_str() == "-") {
             return match paths.len() {
-                1 => Ok(Self::Input),
+                1 => Input::new().map(Self::Input),
                 _ => Err("standard input (`-`) stands alone, without other paths".to_owned()),
             };
         }
@@ -47,9 +77,8 @@ impl Source {
     /// Hands on what differs; tells since when.
     fn look(&mut self, core: &mut Core) -> Option<Instant> {
         match self {
-            Self::Input => {
-                let input = [PathBuf::from("-")];
-                core.read("-", manifests::read(&input));
+            Self::Input(input) => {
+                input.read.take().into_iter().for_each(|reading| core.read("-", reading));
                 None
             }
             Self::Paths(watch) => {
@@ -65,9 +94,10 @@ impl Source {
         }
     }
 
-    async fn changed(&self) {
+    /// Waits until there is something to look at; at first there is. May be dropped and called again.
+    async fn changed(&mut self) {
         match self {
-            Self::Input => std::future::pending().await,
+            Self::Input(input) => input.changed().await,
             Self::Paths(watch) => watch.changed().await,
         }
     }
@@ -90,74 +120,124 @@ pub async fn run<U>(
     mut core: Core,
     mut mouth: Mouth,
     mut source: Source,
-    mut screen: Screen,
+    screen: Screen,
     meter: &Meter,
     ends: &Ends,
 ) -> (Core, Mouth, Screen) {
-    let mut since = source.look(&mut core);
-    let (mut shown, mut unready, mut told) = (Shown::default(), Some(unready), false);
+    let (mut unready, mut view, mut again) = (Some(unready), View::new(screen), None);
     loop {
+        let since = tokio::select! {
+            biased;
+            () = ends.stop.cancelled() => return (core, mouth, view.screen),
+            Some((id, phase)) = mouth.reports.recv() => {
+                let since = Instant::now();
+                core.hear(id, phase);
+                while let Ok((id, phase)) = mouth.reports.try_recv() {
+                    core.hear(id, phase);
+                }
+                Some(since)
+            }
+            () = source.changed() => source.look(&mut core),
+            () = until(again) => None,
+            () = view.step(&core, &mut mouth.lines, &ends.leaving) => continue,
+        };
         let before = core.generation();
-        let again = core.settle(Timestamp::now(), Instant::now());
-        if let Some(since) = since.take().filter(|_| core.generation() != before) {
+        again = core.settle(Timestamp::now(), Instant::now());
+        if let Some(since) = since.filter(|_| core.generation() != before) {
             meter.propagated(since.elapsed());
         }
         drop(unready.take());
-        if screen.is_live() {
-            screen.show(core.picture());
-        } else {
-            shown.changed();
-        }
-        // Lines and quiet hours change nothing: they are dealt with until something does.
-        loop {
-            tokio::select! {
-                biased;
-                () = ends.stop.cancelled() => return (core, mouth, screen),
-                () = ends.leaving.cancelled(), if !told => {
-                    told = true;
-                    let text = "ending when requests in flight have ended; Ctrl-C again ends at once".to_owned();
-                    screen.lines(&[Line { label: "synkronic".into(), text }]);
-                }
-                Some((id, phase)) = mouth.reports.recv() => {
-                    since = Some(Instant::now());
-                    core.hear(id, phase);
-                    while let Ok((id, phase)) = mouth.reports.try_recv() {
-                        core.hear(id, phase);
-                    }
-                    break;
-                }
-                () = source.changed() => {
-                    since = source.look(&mut core);
-                    break;
-                }
-                () = until(again) => break,
-                () = until(shown.due) => {
-                    shown = Shown::default();
-                    screen.show(core.picture());
-                }
-                Some(line) = mouth.lines.recv() => {
-                    let mut lines = vec![line];
-                    while let (true, Ok(line)) = (lines.len() < AT_ONCE, mouth.lines.try_recv()) {
-                        lines.push(line);
-                    }
-                    screen.lines(&lines);
-                }
-            }
-        }
+        view.changed();
     }
 }
 
-/// When a printed picture is due.
-#[derive(Default)]
-struct Shown {
-    due: Option<Instant>,
-    latest: Option<Instant>,
+/// Ends the pods, and shows what they say until then.
+pub async fn end(core: Core, mouth: Mouth, screen: Screen, impatient: CancellationToken) {
+    let (mut reports, mut lines, mut view) = (mouth.reports, mouth.lines, View::new(screen));
+    let ended = core.into_herd().end(&mut reports, impatient);
+    let shown = async {
+        loop {
+            view.say(&mut lines).await;
+        }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = shown => {}
+    }
+    while !lines.is_empty() && tokio::time::timeout(QUIET, view.say(&mut lines)).await.is_ok() {}
 }
 
-impl Shown {
+/// What is to be shown, and when.
+struct View {
+    screen: Screen,
+    /// When the picture is due.
+    due: Option<Instant>,
+    /// And by when at the latest, however often it changes.
+    latest: Option<Instant>,
+    /// Whether it was said that the end has begun.
+    has_taken_leave: bool,
+}
+
+impl View {
+    fn new(screen: Screen) -> Self {
+        Self { screen, due: None, latest: None, has_taken_leave: false }
+    }
+
+    /// The picture may be another now.
     fn changed(&mut self) {
         let now = Instant::now();
         let latest = *self.latest.get_or_insert(now + LATEST);
-        self.due = Some((now + QUIET).min(latest));
+        let pause = if self.screen.is_live() { Duration::ZERO } else { QUIET };
+        self.due = Some((now + pause).min(latest));
+    }
+
+    /// Shows one thing, once there is one and room for it. May be dropped and called again.
+    async fn step(&mut self, core: &Core, lines: &mut mpsc::Receiver<Line>, leaving: &CancellationToken) {
+        let (due, has_taken_leave) = (self.due, self.has_taken_leave);
+        let picture = async {
+            until(due).await;
+            self.screen.room_for_picture().await;
+        };
+        let leave = async {
+            leaving.cancelled().await;
+            self.screen.room_for_lines().await;
+        };
+        tokio::select! {
+            biased;
+            () = leave, if !has_taken_leave => {
+                self.has_taken_leave = true;
+                let text = "ending when requests in flight have ended; Ctrl-C again ends at once".to_owned();
+                self.screen.lines(&[Line { label: "synkronic".into(), text }]);
+            }
+            () = picture => {
+                (self.due, self.latest) = (None, None);
+                self.screen.show(core.picture());
+            }
+            first = next_line(&self.screen, lines) => self.show_lines(first, lines),
+        }
+    }
+
+    /// Shows what pods say, once they do and there is room for it. May be dropped and called again.
+    async fn say(&mut self, lines: &mut mpsc::Receiver<Line>) {
+        let first = next_line(&self.screen, lines).await;
+        self.show_lines(first, lines);
+    }
+
+    fn show_lines(&mut self, first: Line, lines: &mut mpsc::Receiver<Line>) {
+        let mut all = vec![first];
+        while let (true, Ok(line)) = (all.len() < AT_ONCE, lines.try_recv()) {
+            all.push(line);
+        }
+        self.screen.lines(&all);
+    }
+}
+
+/// The next line, once there is room for it; who writes faster than it is shown waits.
+async fn next_line(screen: &Screen, lines: &mut mpsc::Receiver<Line>) -> Line {
+    screen.room_for_lines().await;
+    match lines.recv().await {
+        Some(line) => line,
+        // Nobody is left who could say something.
+        None => std::future::pending().await,
     }
 }

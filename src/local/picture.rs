@@ -51,6 +51,8 @@ pub struct Picture {
     pub groups: Vec<Group>,
     /// An address of the first version by path, for those to whom `*.localhost` leads nowhere.
     pub by_path: Option<String>,
+    /// What to add to see something, where there is nothing.
+    pub missing: Option<String>,
     /// What is wrong, or worth knowing, with the way out.
     pub notes: Vec<String>,
 }
@@ -93,8 +95,22 @@ pub fn picture(scene: &Scene<'_>) -> Picture {
             picture.by_path = by_path(scene, &routers, &versions);
         }
     }
+    picture.missing = picture.groups.is_empty().then(|| missing(inventory));
     picture.notes = notes(scene);
     picture
+}
+
+fn missing(inventory: &Inventory) -> String {
+    match inventory.deployments.iter().find(|deployment| !deployment.is_clone()) {
+        Some(found) => {
+            let name = &found.meta.key.name;
+            format!(
+                "no version of anything yet: add a DeploymentVersion of `{name}`, named `{name}-` and an id, or a \
+                 Service that selects its pods"
+            )
+        }
+        None => "no version of anything yet: add a Deployment, and a DeploymentVersion of it".to_owned(),
+    }
 }
 
 /// `version-2` before `version-10`.

@@ -314,7 +314,7 @@ impl Herd {
         record.ports = ports.clone();
         Ok(Pod {
             id,
-            label: shown_label(self.shown.as_ref(), deployment),
+            label: shown_label(self.shown.as_ref(), deployment, has_several_bases(inventory)),
             recipe: recipe.clone(),
             launch: recipe.launch(environment),
             ports,
@@ -355,8 +355,8 @@ impl Herd {
     }
 
     /// Ends all, and waits until nothing of them is left; those that take too long once `impatient` is
-    /// cancelled end at once.
-    pub async fn end(mut self, mut mouth: Mouth, impatient: CancellationToken) {
+    /// cancelled end at once. What they say is for somebody else to read meanwhile.
+    pub async fn end(mut self, reports: &mut mpsc::Receiver<(u64, Phase)>, impatient: CancellationToken) {
         for record in self.pods.values() {
             record.stop.cancel();
         }
@@ -368,9 +368,8 @@ impl Herd {
         loop {
             tokio::select! {
                 () = ended.as_mut() => return,
-                // Their last words are read, so that no pod waits for a full queue.
-                Some(_) = mouth.reports.recv() => {}
-                Some(_) = mouth.lines.recv() => {}
+                // So that no pod waits for a full queue.
+                Some(_) = reports.recv() => {}
                 () = impatient.cancelled(), if !kills.iter().all(CancellationToken::is_cancelled) => {
                     kills.iter().for_each(CancellationToken::cancel);
                 }
@@ -409,8 +408,18 @@ fn replicas(deployment: &DeploymentFacts, recipe: Option<&Recipe>) -> usize {
     }
 }
 
-/// What a Deployment's output is called, where it is shown: its version, or for a base and others its name.
-fn shown_label(shown: Option<&BTreeSet<String>>, deployment: &DeploymentFacts) -> Option<Arc<str>> {
+/// Whether there are versions of several bases.
+fn has_several_bases(inventory: &Inventory) -> bool {
+    inventory.bases().filter(|(_, versions)| versions.values().any(|it| it.dpv.is_some())).nth(1).is_some()
+}
+
+/// What a Deployment's output is called, where it is shown: its version, or for a base and others its name; where
+/// several bases may have that version, the version's name too, which begins with its base's.
+fn shown_label(
+    shown: Option<&BTreeSet<String>>,
+    deployment: &DeploymentFacts,
+    has_several_bases: bool,
+) -> Option<Arc<str>> {
     let name = &*deployment.meta.key.name;
     let version = deployment.meta.labels.get(names::LABEL_VERSION);
     let version = version.filter(|_| deployment.is_clone());
@@ -418,5 +427,5 @@ fn shown_label(shown: Option<&BTreeSet<String>>, deployment: &DeploymentFacts) -
         let base = if version.is_none() && shown.contains("base") { Some("base") } else { None };
         [Some(name), version, base].into_iter().flatten().any(|name| shown.contains(name))
     });
-    wanted.then(|| version.unwrap_or(name).into())
+    wanted.then(|| version.filter(|_| !has_several_bases).unwrap_or(name).into())
 }

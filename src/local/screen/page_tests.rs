@@ -15,6 +15,7 @@ fn picture() -> Picture {
     Picture {
         groups: vec![Group { base: "shop".to_owned(), rows }],
         by_path: Some("http://localhost:8080/version-1/".to_owned()),
+        missing: None,
         notes: vec!["version-1: web exited 1: \"\x1b[2Jno\"".to_owned()],
     }
 }
@@ -50,6 +51,24 @@ fn a_terminal_is_neither_wrapped_nor_scrolled() {
             .replace("\x1b[31m", "");
         assert!(bare.chars().count() <= 20, "{bare:?}");
     }
+}
+
+#[test]
+fn the_way_out_is_folded_and_only_rows_are_cut() {
+    let way_out = "version-1: its container has no `command`; say how it runs here: --run shop='npm run dev'";
+    let picture = Picture { notes: vec![way_out.to_owned()], ..picture() };
+    let style = Style { colours: false, width: 40, height: 24 };
+    let lines = lines("synkronic serves at http://127.0.0.1:8080; Ctrl-C ends it", &picture, style);
+    assert!(lines.iter().all(|line| line.chars().count() <= 40), "{lines:?}");
+    let text = lines.join("\n").replace("\n    ", " ").replace("\n  Ctrl", " Ctrl");
+    assert!(text.contains(way_out) && text.contains("; Ctrl-C ends it"), "{text}");
+    assert!(lines.iter().any(|line| line.ends_with('…')), "{lines:?}");
+    // In a low window it stays, and rows go.
+    let groups =
+        vec![Group { rows: vec![picture.groups[0].rows[0].clone(); 30], ..picture.groups[0].clone() }];
+    let lines = super::lines("h", &Picture { groups, ..picture }, style);
+    assert_eq!(lines.len(), 22);
+    assert!(lines.join("\n").contains("more lines") && lines.last().unwrap().ends_with("dev'"), "{lines:?}");
 }
 
 #[test]
