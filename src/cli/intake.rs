@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::Judge;
-use crate::inventory::{Edit, Finding, Inventory, Object, ObjectReference};
+use crate::inventory::{Edit, Finding, Inventory, Key, Kind, Object, ObjectReference};
 use crate::local::manifests::{Manifest, Reading};
 
 /// Lines for people, by file and line.
@@ -31,6 +31,8 @@ pub(super) struct Intake {
     pub remarks: Remarks,
     /// Whether anything is refused or cannot be read.
     pub refused: bool,
+    /// The bases that refused Routers name.
+    pub bases_of_refused: BTreeSet<Key>,
     manifests: BTreeMap<ObjectReference, Manifest>,
 }
 
@@ -71,6 +73,7 @@ impl Intake {
             self.refuse(sentence(&manifest, "", &flaw.field, &flaw.message));
         }
         if !flaws.is_empty() {
+            self.bases_of_refused.extend(base_of_router(&manifest));
             return None;
         }
         if statuses == Statuses::Dropped
@@ -105,6 +108,11 @@ impl Intake {
         self.remarks.insert(line);
         self.refused |= finding.is_rejection();
     }
+}
+
+fn base_of_router(manifest: &Manifest) -> Option<Key> {
+    let base = manifest.text(&["spec", "base"]).filter(|_| manifest.kind() == Kind::Router.as_str())?;
+    Some(Key::new(manifest.namespace().unwrap_or("default"), base))
 }
 
 /// `file:line: Kind namespace/name: field: message`, with what it is sorted by.

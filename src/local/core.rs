@@ -160,6 +160,7 @@ impl Core {
         let mut edits = Vec::new();
         let mut there = BTreeSet::new();
         let mut applied = BTreeMap::new();
+        let refused: BTreeSet<Key> = wanted.objects.iter().filter_map(base_of_refused).collect();
         for placed in wanted.objects {
             there.insert(placed.id.clone());
             let before = self.applied.get(&placed.id);
@@ -173,7 +174,7 @@ impl Core {
         edits.extend(gone.iter().filter_map(|(kind, key)| self.world.remove(*kind, key)));
         self.applied = applied;
         self.update(edits);
-        self.add_defaults(now);
+        self.add_defaults(&refused, now);
     }
 
     /// Puts in what a manifest says; tells whether it could be read. Where not, what was there stays.
@@ -204,12 +205,12 @@ impl Core {
         true
     }
 
-    fn add_defaults(&mut self, now: Timestamp) {
+    fn add_defaults(&mut self, refused: &BTreeSet<Key>, now: Timestamp) {
         let before: BTreeSet<(Kind, Key)> = self.world.of(Origin::Default).cloned().collect();
         let is_default = |kind: Kind, key: &Key| before.contains(&(kind, key.clone()));
         let mut edits = Vec::new();
         let mut there = BTreeSet::new();
-        for mut value in defaults::defaults(&self.inventory, is_default) {
+        for mut value in defaults::defaults(&self.inventory, is_default, refused) {
             there.extend(super::world::identify(&mut value));
             if let Ok(Put::Changed(edit)) = self.world.put(value, Origin::Default, now) {
                 edits.push(edit);
@@ -366,6 +367,13 @@ impl Core {
     pub fn into_herd(self) -> Herd {
         self.herd
     }
+}
+
+/// The base that a Router names which is not taken.
+fn base_of_refused(placed: &Placed) -> Option<Key> {
+    let (kind, key) = &placed.id;
+    let base = placed.manifest.text(&["spec", "base"]).filter(|_| placed.refused && *kind == Kind::Router)?;
+    Some(key.sibling(base))
 }
 
 #[cfg(test)]

@@ -275,3 +275,26 @@ async fn a_base_that_could_not_start_again_says_so_while_the_old_process_serves(
     trial.save("shop.yaml", &shop);
     assert_eq!(of_base(&trial), ("Ready".to_owned(), Light::Green, String::new()));
 }
+
+#[tokio::test]
+async fn a_refused_router_is_not_replaced_by_a_default_one() {
+    let mut trial = Trial::new();
+    trial.save("all.yaml", &format!("{SHOP}---\n{V1}---\n{}", router("shop.test", ", actve: v1")));
+    trial.all_serve();
+    assert!(trial.notes().contains("spec.actve"), "{}", trial.notes());
+    assert!(!trial.notes().contains("no Router names"), "{}", trial.notes());
+    assert_eq!(trial.at("shop.localhost"), "404");
+}
+
+#[tokio::test]
+async fn where_there_is_no_version_the_picture_says_what_is_missing() {
+    let mut trial = Trial::new();
+    let missing = |trial: &Trial| trial.core.picture().missing.unwrap_or_default();
+    trial.save("none.yaml", "");
+    assert!(missing(&trial).contains("add a Deployment"), "{}", missing(&trial));
+    trial.save("shop.yaml", SHOP.split("---").next().unwrap());
+    assert!(missing(&trial).contains("a DeploymentVersion of `shop`"), "{}", missing(&trial));
+    assert!(missing(&trial).contains("a Service"), "{}", missing(&trial));
+    trial.save("v1.yaml", V1);
+    assert_eq!(missing(&trial), "");
+}

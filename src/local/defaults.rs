@@ -1,7 +1,7 @@
 //! What `local` adds so that something is to be seen: a Router, and where need be a Service, for a base
 //! that no Router names; and `localhost` for the first Router with path mode. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -16,15 +16,22 @@ pub const PLAIN_HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// The Routers and Services to add: for every base with versions, and where the manifests hold neither a
 /// Router nor a DeploymentVersion, for every Deployment that a Service selects. `is_default` tells which
-/// objects of the inventory were added before.
+/// objects of the inventory were added before; `refused` are bases that a Router names which is not taken as it is:
+/// whoever wrote it wants it mended, not another.
 #[must_use]
-pub fn defaults(inventory: &Inventory, is_default: impl Fn(Kind, &Key) -> bool) -> Vec<Value> {
-    let written = inventory.routers.iter().any(|router| !is_default(Kind::Router, &router.meta.key));
+pub fn defaults(
+    inventory: &Inventory,
+    is_default: impl Fn(Kind, &Key) -> bool,
+    refused: &BTreeSet<Key>,
+) -> Vec<Value> {
+    let written = !refused.is_empty()
+        || inventory.routers.iter().any(|router| !is_default(Kind::Router, &router.meta.key));
     let bare = inventory.dpvs.is_empty() && !written;
     let mut added = Vec::new();
     for base in inventory.deployments.iter().filter(|deployment| !deployment.is_clone()) {
         let key = &base.meta.key;
-        let routed = inventory.routers_of(key).any(|router| !is_default(Kind::Router, &router.meta.key));
+        let routed = refused.contains(key)
+            || inventory.routers_of(key).any(|router| !is_default(Kind::Router, &router.meta.key));
         let versions = inventory
             .versions_of(key)
             .map_or(0, |versions| versions.values().filter(|version| version.dpv.is_some()).count());

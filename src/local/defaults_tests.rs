@@ -1,6 +1,10 @@
 use super::*;
 use crate::inventory::{Edit, Object};
 
+fn defaults(inventory: &Inventory, is_default: impl Fn(Kind, &Key) -> bool) -> Vec<Value> {
+    super::defaults(inventory, is_default, &BTreeSet::new())
+}
+
 fn inventory(objects: impl IntoIterator<Item = Value>) -> Inventory {
     let mut inventory = Inventory::default();
     let read = |value| Edit::Apply(Box::new(Object::read(value).unwrap().unwrap()));
@@ -86,4 +90,13 @@ fn what_was_added_can_be_written_down() {
     let text = how_to_write(&added);
     assert!(text.contains("no Router names `shop`") && text.contains("\nkind: Router\n"), "{text}");
     assert!(text.contains("namespace: \"n\"\n") && !text.contains("uid"), "{text}");
+}
+
+#[test]
+fn a_base_whose_router_is_refused_gets_no_other() {
+    let inventory = inventory([base("shop"), dpv("shop-v1"), base("web"), dpv("web-v1")]);
+    let refused = BTreeSet::from([Key::new("n", "shop")]);
+    let added = super::defaults(&inventory, |_, _| false, &refused);
+    assert!(added.iter().all(|value| value["metadata"]["name"] != "shop"), "{added:?}");
+    assert_eq!(added[1]["spec"]["base"], "web");
 }

@@ -25,7 +25,7 @@ pub(super) fn simulate(reading: Reading) -> Simulated {
     let settings = Settings::default();
     let mut intake = Intake::of(reading, Statuses::Dropped);
     // As `local` does it, so that both say the same of the same manifests.
-    let added = defaults::defaults(&intake.inventory, |_, _| false);
+    let added = defaults::defaults(&intake.inventory, |_, _| false, &intake.bases_of_refused);
     put(&mut intake.inventory, added);
     let planned = plan(&intake.inventory, &settings);
     let refused = planned.reports.values().flat_map(|report| &report.findings);
