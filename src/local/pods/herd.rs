@@ -299,7 +299,7 @@ impl Herd {
         inventory: &Inventory,
     ) -> Result<Pod, String> {
         let ports = match recipe.way {
-            Way::Endpoint(address) => Ports(vec![address.port(); Ports::needed(&recipe.container)]),
+            Way::Endpoint { port, .. } => Ports(vec![port; Ports::needed(&recipe.container)]),
             Way::Program { .. } | Way::Shell(_) => self.free_ports(Ports::needed(&recipe.container))?,
         };
         let Some(record) = self.pods.get_mut(&id) else { return Err("it is gone".to_owned()) };
@@ -403,7 +403,7 @@ fn template_hash(deployment: &DeploymentFacts, context: Context<'_>) -> String {
 fn replicas(deployment: &DeploymentFacts, recipe: Option<&Recipe>) -> usize {
     let written = usize::try_from(deployment.state.wanted).unwrap_or_default();
     match recipe.map(|recipe| &recipe.way) {
-        Some(Way::Endpoint(_)) => written.min(1),
+        Some(Way::Endpoint { .. }) => written.min(1),
         Some(Way::Program { .. } | Way::Shell(_)) | None => written,
     }
 }

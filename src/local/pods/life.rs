@@ -177,7 +177,7 @@ impl Pod {
             container: &self.recipe.container,
             ports: &self.ports,
             address: match self.recipe.way {
-                super::recipe::Way::Endpoint(address) => Some(address.ip()),
+                super::recipe::Way::Endpoint { address, .. } => address,
                 super::recipe::Way::Program { .. } | super::recipe::Way::Shell(_) => None,
             },
             launch,

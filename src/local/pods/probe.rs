@@ -28,7 +28,7 @@ pub(super) struct Question<'q> {
     pub(super) readiness: &'q Readiness,
     pub(super) container: &'q Container,
     pub(super) ports: &'q Ports,
-    /// The one address of an endpoint that runs already; else both loopback addresses are tried, since a
+    /// The one address of an endpoint that runs already and names it; else both loopback addresses are tried, since a
     /// server that listens on `localhost` may have taken either.
     pub(super) address: Option<IpAddr>,
     /// What a command is run like.

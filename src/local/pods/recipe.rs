@@ -5,7 +5,7 @@
 //! cluster's business.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -66,7 +66,12 @@ pub enum Way {
     /// Start a line of shell, `$(NAME)` not yet expanded.
     Shell(String),
     /// It runs already.
-    Endpoint(SocketAddr),
+    Endpoint {
+        /// Where; none: on either loopback address.
+        address: Option<IpAddr>,
+        /// Its port.
+        port: u16,
+    },
 }
 
 /// How the pods of one Deployment run here.
@@ -174,7 +179,7 @@ fn way(
     }
     if let Some(endpoint) = said.get(names::ANNOTATION_LOCAL_ENDPOINT) {
         return match endpoint_address(endpoint) {
-            Some(address) => Ok(Way::Endpoint(address)),
+            Some((address, port)) => Ok(Way::Endpoint { address, port }),
             None => Err(no_way(deployment, &format!("`{endpoint}` is no address such as 127.0.0.1:3002"))),
         };
     }
@@ -219,14 +224,19 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// `127.0.0.1:3000`, `[::1]:3000`, `localhost:3000` or `:3000`.
-fn endpoint_address(text: &str) -> Option<SocketAddr> {
-    if let Ok(address) = text.parse() {
-        return Some(address);
+fn is_synkronic(program: &str) -> bool {
+    Path::new(program.trim_matches(['\'', '"'])).file_name().is_some_and(|name| name == "synkronic")
+}
+
+/// `127.0.0.1:3000`, `[::1]:3000`, `localhost:3000` or `:3000`; who listens on `localhost` may have taken either
+/// loopback address.
+fn endpoint_address(text: &str) -> Option<(Option<IpAddr>, u16)> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some((Some(address.ip()), address.port()));
     }
     let (host, port) = text.rsplit_once(':')?;
     let port = port.parse().ok()?;
-    matches!(host, "" | "localhost").then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    matches!(host, "" | "localhost").then_some((None, port))
 }
 
 /// The annotated folder; else the container's own, which is one of its image, if this machine has it too.
@@ -306,6 +316,21 @@ pub struct Launch {
 }
 
 impl Recipe {
+    /// Whether this program's own `echo` runs.
+    #[must_use]
+    pub fn is_echo(&self) -> bool {
+        match &self.way {
+            Way::Program { program, arguments } => {
+                is_synkronic(&program.to_string_lossy()) && arguments.first().is_some_and(|it| it == "echo")
+            }
+            Way::Shell(line) => {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                words.windows(2).any(|pair| matches!(pair, [program, "echo"] if is_synkronic(program)))
+            }
+            Way::Endpoint { .. } => false,
+        }
+    }
+
     /// The process of a pod with this environment; none where it runs already.
     #[must_use]
     pub fn launch(&self, environment: Vec<(String, String)>) -> Option<Launch> {
@@ -316,7 +341,7 @@ impl Recipe {
             Way::Shell(line) => {
                 (PathBuf::from("/bin/sh"), vec!["-c".to_owned(), expand_in_shell(line, &environment)])
             }
-            Way::Endpoint(_) => return None,
+            Way::Endpoint { .. } => return None,
         };
         Some(Launch { program, arguments, environment, folder: self.folder.clone(), grace: self.grace })
     }

@@ -76,11 +76,26 @@ fn annotations_and_flags_and_which_goes_first() {
     let own = json!({"kyaninus.com/local-command": "synkronic echo | cat"});
     assert_eq!(way_of("shop", own, container(), "shop"), shell(r"'/opt/syn'\''s/synkronic' echo | cat"));
     let endpoint = |text: &str| json!({"kyaninus.com/local-endpoint": text});
-    let address = |text: &str| Ok(Way::Endpoint(text.parse().unwrap()));
-    assert_eq!(way_of("flagged-v2", endpoint("localhost:3"), container(), "flagged"), address("127.0.0.1:3"));
-    assert_eq!(way_of("shop", endpoint("[::1]:3"), container(), "shop"), address("[::1]:3"));
-    assert_eq!(way_of("shop", endpoint(":3"), container(), "shop"), address("127.0.0.1:3"));
+    let address = |address: &str| Ok(Way::Endpoint { address: address.parse().ok(), port: 3 });
+    assert_eq!(way_of("flagged-v2", endpoint("localhost:3"), container(), "flagged"), address("either"));
+    assert_eq!(way_of("shop", endpoint("[::1]:3"), container(), "shop"), address("::1"));
+    assert_eq!(way_of("shop", endpoint("127.0.0.1:3"), container(), "shop"), address("127.0.0.1"));
+    assert_eq!(way_of("shop", endpoint(":3"), container(), "shop"), address("either"));
     assert!(way_of("shop", endpoint("shop.example.com:3"), container(), "shop").is_err());
+}
+
+#[test]
+fn this_programs_own_echo_is_known() {
+    let of = |annotations: Value, command: &[&str]| {
+        let container = json!({"name": "w", "command": command});
+        read("shop", json!({"annotations": annotations}), container, "shop").unwrap().is_echo()
+    };
+    let line = |line: &str| json!({"kyaninus.com/local-command": line});
+    assert!(of(json!({}), &["synkronic", "echo"]));
+    assert!(of(line("synkronic echo --version up"), &[]));
+    assert!(of(line("sleep 1; exec /usr/bin/synkronic echo"), &[]));
+    assert!(!of(json!({}), &["sh", "echo"]));
+    assert!(!of(line("npm run dev"), &[]));
 }
 
 #[test]

@@ -56,7 +56,9 @@ impl Record {
         };
         let mut set = ports.variables(&recipe.container);
         // The echo of a trial listens on every address where `PORT` is all it knows; here one is enough.
-        set.push(("SYNKRONIC_ECHO_LISTEN".to_owned(), format!("127.0.0.1:{}", ports.main())));
+        if recipe.is_echo() {
+            set.push(("SYNKRONIC_ECHO_LISTEN".to_owned(), format!("127.0.0.1:{}", ports.main())));
+        }
         environment(&recipe.container, &set, &around)
     }
 }
