@@ -223,7 +223,7 @@ async fn a_folder_that_cannot_be_listed_takes_nothing_with_it() {
     fs::create_dir(&deep).unwrap();
     fs::write(deep.join("c.yaml"), "").unwrap();
     until_told(&mut watch, &["c.yaml"], &[]).await;
-    fs::set_permissions(&deep, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&deep, fs::Permissions::from_mode(0o000)).unwrap();
     fs::write(m.join("a.yaml"), "{").unwrap();
     until_told(&mut watch, &["deep", "a.yaml"], &[]).await;
     fs::set_permissions(&deep, fs::Permissions::from_mode(0o700)).unwrap();
