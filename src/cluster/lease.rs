@@ -105,6 +105,8 @@ struct Known {
     lease: Option<Lease>,
     view: Option<View>,
     failing: Option<Trouble>,
+    /// Whether the last round looked again at once.
+    hurried: bool,
 }
 
 impl Election {
@@ -162,6 +164,7 @@ impl Election {
         let act = decide(known.view.as_ref(), &self.me, now);
         let written = match act {
             Act::Wait(wait) => {
+                known.hurried = false;
                 self.lose("another controller holds it");
                 return Ok(wait);
             }
@@ -173,19 +176,33 @@ impl Election {
         match written {
             Ok(lease) => {
                 known.see(Some(lease), now);
+                known.hurried = false;
                 if act != Act::Renew {
                     tracing::info!(lease = self.name, me = self.me, "this controller leads");
                 }
                 self.lead.send_replace(Some(now + self.terms.deadline()));
                 Ok(self.terms.renewal())
             }
-            // Somebody was faster, or it is gone: look again at once.
+            // What is to be created cannot be missing.
+            Err(kube::Error::Api(status)) if status.code == 404 && act == Act::Create => {
+                Err(Failure::new(Trouble::NotServed, self.nowhere()))
+            }
+            // Somebody was faster, or it is gone: look again at once, but once.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
                 known.view = None;
-                Ok(Duration::ZERO)
+                known.hurried = !known.hurried;
+                Ok(if known.hurried { Duration::ZERO } else { LOOK })
             }
             Err(error) => Err(Failure::of(&error)),
         }
+    }
+
+    fn nowhere(&self) -> String {
+        let namespace = self.api.namespace().unwrap_or_default();
+        format!(
+            "there is no namespace `{namespace}`, which this controller belongs to; create it, or name another in \
+             the context of the kubeconfig"
+        )
     }
 
     async fn look(&self, known: &mut Known, now: Instant) -> Result<(), Failure> {

@@ -68,6 +68,11 @@ fn a_lease_ages_while_it_does_not_change_before_our_eyes() {
 struct Server {
     lease: Arc<Mutex<Option<Value>>>,
     away: Arc<Mutex<bool>>,
+    /// Whether there is no such namespace.
+    nowhere: Arc<Mutex<bool>>,
+    /// Whether every write meets a change that somebody else was faster with.
+    contested: Arc<Mutex<bool>>,
+    asked: Arc<Mutex<u32>>,
 }
 
 impl Server {
@@ -91,6 +96,13 @@ impl Server {
     fn answer(&self, method: &Method, body: &[u8]) -> (u16, Value) {
         let mut stored = self.lease.lock().unwrap();
         let refused = |code: u16| (code, json!({"kind": "Status", "status": "Failure", "code": code}));
+        *self.asked.lock().unwrap() += 1;
+        if *self.nowhere.lock().unwrap() {
+            return refused(404);
+        }
+        if *method != Method::GET && *self.contested.lock().unwrap() {
+            return refused(409);
+        }
         if *method == Method::GET {
             return stored.clone().map_or_else(|| refused(404), |lease| (200, lease));
         }
@@ -194,4 +206,19 @@ async fn who_was_overtaken_stops() {
     // Nobody renews it: after its duration it is free.
     one.leads(true).await;
     assert_eq!(server.holder(), "a");
+}
+
+#[tokio::test]
+async fn who_cannot_have_it_asks_about_once_a_second() {
+    for contested in [false, true] {
+        let server = Server::default();
+        *(if contested { &server.contested } else { &server.nowhere }).lock().unwrap() = true;
+        let mut one = stand(&server, "a", Terms { duration: DURATION });
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let asked = *server.asked.lock().unwrap();
+        assert!((2..=8).contains(&asked), "{asked} requests in 1.5 s, contested: {contested}");
+        assert!(!one.leads_now());
+        (*server.nowhere.lock().unwrap(), *server.contested.lock().unwrap()) = (false, false);
+        one.leads(true).await;
+    }
 }
