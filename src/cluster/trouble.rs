@@ -1,5 +1,6 @@
 //! What can go wrong between a watch and the API server, and what follows: one table. Pure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -187,12 +188,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// How long to wait after a failure: longer each time, until something went well, or at least differently: a
+/// How long to wait after a failure: longer each time, until something went well, or at least as never since: a
 /// server that comes back refuses connections, then lacks paths, then has storage to fill, each for a moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Pause {
     failures: u32,
-    trouble: Option<Trouble>,
+    /// What went wrong since something last went well; two that take turns are no news.
+    known: BTreeSet<Option<Trouble>>,
 }
 
 impl Pause {
@@ -204,7 +206,7 @@ impl Pause {
     /// The next pause. `dice`, any number, spreads those who lost the same server over half of it.
     pub fn next(&mut self, failure: Option<&Failure>, dice: u64) -> Duration {
         let trouble = failure.map(|failure| failure.trouble);
-        if std::mem::replace(&mut self.trouble, trouble) != trouble {
+        if self.known.insert(trouble) {
             self.failures = 0;
         }
         let refused = trouble.is_some_and(Trouble::is_refusal);
@@ -266,6 +268,11 @@ mod tests {
         let gone = Failure::new(Trouble::Unreachable, "gone");
         assert!((0..9).map(|_| pause.next(Some(&gone), 0)).last() > Some(LONGEST / 4));
         assert!(pause.next(Some(&Failure::new(Trouble::Busy, "later")), 0) <= FIRST);
+        // What takes turns with what was known before is none.
+        let mut pause = Pause::default();
+        let busy = Failure::new(Trouble::Busy, "later");
+        let pauses = (0..18).map(|turn| pause.next(Some(if turn % 2 == 0 { &gone } else { &busy }), 0));
+        assert!(pauses.last() > Some(LONGEST / 4));
         // Rights do not come by asking often; and who asks to be left alone is.
         let refused = Failure::new(Trouble::Forbidden, "no");
         assert!(Pause::default().next(Some(&refused), 0) >= LONGEST / 2);
