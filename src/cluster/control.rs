@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Cluster;
+use super::clock::Clock;
 use super::core::{Core, Publish, Remark};
 use super::edges::{Reporter, Served};
 use super::followers::Followers;
@@ -99,7 +100,8 @@ pub async fn run(mut task: Task, publish: Publish, tell: Tell, meters: &Meters, 
     let (mut followers, mut heard) = Followers::begin(task.cluster.client.clone(), task.roles, watches);
     let (election, mut lead) = stand(&task, ends);
     let (reporting, served) = report(&task, ends);
-    let mut desk = Desk { core, hands, shelf, stale, tell, served, ready: false, meters };
+    let clock = Clock::start();
+    let mut desk = Desk { core, hands, shelf, stale, tell, served, ready: false, clock, meters };
     desk.tell();
     loop {
         let begun = Instant::now();
@@ -117,8 +119,8 @@ pub async fn run(mut task: Task, publish: Publish, tell: Tell, meters: &Meters, 
             () = ends.leaving.cancelled(), if leads => {}
             Ok(()) = lead.changed() => {}
             () = until(mandate), if leads => {}
-            done = desk.hands.done() => desk.core.learned(done, Timestamp::now()),
-            () = until(soon(desk.core.again())) => {}
+            done = desk.hands.done() => desk.core.learned(done, clock.now().steady),
+            () = until(soon(desk.core.again(), &clock)) => {}
             () = until(again) => {}
             () = followers.keep() => {}
             news = next(&mut heard) => desk.hear(news),
@@ -146,6 +148,8 @@ struct Desk<'m> {
     served: watch::Sender<Served>,
     /// Whether the first table of what the API server says is in service.
     ready: bool,
+    /// On which waiting is measured.
+    clock: Clock,
     meters: &'m Meters,
 }
 
@@ -174,7 +178,7 @@ impl Desk<'_> {
     fn write(&mut self, leads: bool) {
         self.core.lead(leads);
         if leads {
-            self.hands.take(self.core.writes(Timestamp::now()));
+            self.hands.take(self.core.writes(self.clock.now()));
         } else {
             // Another goes on; what is on its way carries its own preconditions.
             self.hands.drop_all();
@@ -224,10 +228,9 @@ async fn until(when: Option<Instant>) {
     }
 }
 
-/// When that is, on the clock that only runs forward.
-fn soon(when: Option<Timestamp>) -> Option<Instant> {
-    let left = Duration::try_from(when?.duration_since(Timestamp::now())).unwrap_or_default();
-    Instant::now().checked_add(left.max(SHORTEST))
+/// When to look again that wanted to at a time of the steady clock.
+fn soon(when: Option<Timestamp>, clock: &Clock) -> Option<Instant> {
+    Instant::now().checked_add(clock.until(when?).max(SHORTEST))
 }
 
 /// An edge reports what it serves.

@@ -19,6 +19,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::books::Book;
+use super::clock::Now;
 use super::edges::{Edges, Served};
 use super::kinds::{Roles, Subject, Watched};
 use super::write::{Outcome, Planned, Write, Writer};
@@ -174,7 +175,7 @@ impl Core {
     }
 
     /// The next writes; none while this process may not write. Each is answered by [`Core::learned`].
-    pub fn writes(&mut self, now: Timestamp) -> Vec<Write> {
+    pub fn writes(&mut self, now: Now) -> Vec<Write> {
         if !self.may_write() || !self.is_complete() || self.compiled.is_none() {
             return Vec::new();
         }
@@ -190,14 +191,14 @@ impl Core {
         writer.writes(&self.inventory, &planned, now)
     }
 
-    /// Takes in what came of writes.
+    /// Takes in what came of writes, at that time of the steady clock.
     pub fn learned(&mut self, done: Vec<(Write, Outcome)>, now: Timestamp) {
         if let Some(writer) = &mut self.writer {
             writer.learned(done, now);
         }
     }
 
-    /// When to ask for writes again although nothing has changed.
+    /// When to ask for writes again although nothing has changed, on the steady clock.
     #[must_use]
     pub fn again(&self) -> Option<Timestamp> {
         self.writer.as_ref().filter(|_| self.may_write()).and_then(Writer::again)

@@ -7,6 +7,7 @@
 //! | [`watch`], [`trouble`] | one kind followed for ever; what can go wrong on the way, and what follows |
 //! | [`followers`] | all watches of a process |
 //! | [`books`] | what has been heard of each watch: complete, failing, what vanished |
+//! | [`clock`] | what is waited for is measured on a clock that nobody sets |
 //! | [`core`] | everything known, and what follows from it; without clock and I/O |
 //! | [`control`] | the loop around it |
 //! | [`edges`] | what each edge serves, and so which Routers are programmed |
@@ -19,6 +20,7 @@
 
 pub mod books;
 pub mod client;
+pub mod clock;
 pub mod control;
 pub mod core;
 pub mod edges;

@@ -40,6 +40,8 @@ pub struct Situation<'s> {
     pub max_rolling: usize,
     /// The time.
     pub now: Timestamp,
+    /// The time that is written.
+    pub wall: Timestamp,
 }
 
 /// The next writes, those of a lane together and in order. `look` are the DeploymentVersions of which
@@ -439,7 +441,8 @@ fn still_rolling(situation: &Situation<'_>, group: &rolling::Group, memory: &mut
             memory.started.remove(&reference.key);
             continue;
         }
-        until.extend(rolling::counts_until(object, since).filter(|until| *until > situation.now));
+        let progress = memory.progressed(&reference.key, object, situation);
+        until.extend(rolling::counts_until(progress, since).filter(|until| *until > situation.now));
     }
     until
 }

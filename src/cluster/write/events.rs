@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::prepare::hash;
 use super::{Act, Write, address};
 use crate::api::names;
+use crate::cluster::clock::Now;
 use crate::inventory::object::Meta;
 use crate::inventory::{Kind, ObjectReference};
 
@@ -44,7 +45,7 @@ pub(super) fn tell(
     meta: Option<&Meta>,
     before: &Value,
     after: &Value,
-    now: Timestamp,
+    now: Now,
     memory: &mut EventMemory,
 ) -> Vec<Write> {
     let Some(uid) = meta.and_then(|meta| meta.uid.as_deref()) else { return Vec::new() };
@@ -61,8 +62,8 @@ pub(super) fn tell(
         let what = format!("Ready {}", ready.reason);
         events.push((ready.reason.to_owned(), is_normal(&ready), ready.message.to_owned(), what));
     }
-    let news = events.into_iter().filter(|(_, _, _, what)| memory.is_news(about, what, now));
-    news.map(|(reason, normal, note, _)| event(about, uid, &reason, normal, &note, now)).collect()
+    let news = events.into_iter().filter(|(_, _, _, what)| memory.is_news(about, what, now.steady));
+    news.map(|(reason, normal, note, _)| event(about, uid, &reason, normal, &note, now.wall)).collect()
 }
 
 /// The `Ready` condition of a status.

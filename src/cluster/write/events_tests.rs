@@ -19,6 +19,7 @@ fn status(ready: &str, reason: &str, active: &str) -> Value {
 fn told(memory: &mut EventMemory, before: &Value, after: &Value, seconds: i64) -> Vec<(String, String)> {
     let (about, object) = about();
     let now = Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+    let now = Now { steady: now, wall: now };
     let events = tell(&about, Some(object.meta()), before, after, now, memory);
     events
         .into_iter()
@@ -68,7 +69,14 @@ fn an_event_that_is_refused_leaves_nothing_behind() {
     let (about, object) = about();
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let (up, down) = (status("True", "Ready", "base"), status("False", "CrashLooping", "base"));
-    let events = tell(&about, Some(object.meta()), &up, &down, now, &mut EventMemory::default());
+    let events = tell(
+        &about,
+        Some(object.meta()),
+        &up,
+        &down,
+        Now { steady: now, wall: now },
+        &mut EventMemory::default(),
+    );
     let mut memory = Memory::default();
     memory.learned(&events[0], Outcome::Refused("Forbidden", "no events here".to_owned()), now);
     assert_eq!(format!("{memory:?}"), format!("{:?}", Memory::default()));

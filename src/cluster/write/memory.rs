@@ -13,16 +13,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::contests::{Contests, Peace};
+use super::decide::Situation;
 use super::echoes::Echoes;
 use super::endings::Endings;
 use super::in_use::Leaving;
 use super::index::Index;
 use super::outcome::Outcome;
 use super::prepare::{Mark, Prepared, hash, mark_text, prepare};
-use super::rolling::Group;
+use super::rolling::{Group, Progress};
 use super::status::StatusMemory;
 use super::troubles::{Pauses, Troubles};
 use super::{Act, Because, Lane, Write, compare, words};
+use crate::cluster::clock::Now;
 use crate::inventory::report::{CloneReport, Pending};
 use crate::inventory::{Changes, Document, Finding, Inventory, Key, Kind, ObjectReference};
 use crate::plan::Desired;
@@ -42,6 +44,8 @@ pub struct Memory {
     pub(super) authors: BTreeMap<Key, String>,
     /// Deployments whose pod template was written, and when.
     pub(super) started: BTreeMap<Key, (Group, Timestamp)>,
+    /// How far Deployments have come whose roll-outs counted.
+    progress: BTreeMap<Key, Progress>,
     /// DeploymentVersions that wait for their turn, by base.
     pub(super) waiting: BTreeMap<Group, BTreeSet<Key>>,
     pub(super) leaving: BTreeMap<Key, Leaving>,
@@ -80,6 +84,7 @@ impl Memory {
                 self.marks.remove(&reference);
                 if *kind == Kind::Deployment {
                     self.started.remove(key);
+                    self.progress.remove(key);
                 }
             }
             match kind {
@@ -240,7 +245,20 @@ impl Memory {
         self.settled.get(target) == Some(&wanted)
     }
 
-    /// Rivals that have changed nothing for long are none any more.
+    /// How far the roll-out of a Deployment has come.
+    pub(super) fn progressed(
+        &mut self,
+        deployment: &Key,
+        object: Option<&Value>,
+        situation: &Situation<'_>,
+    ) -> Option<Progress> {
+        let now = Now { steady: situation.now, wall: situation.wall };
+        let progress = Progress::see(self.progress.remove(deployment), object?, now)?;
+        self.progress.insert(deployment.clone(), progress);
+        Some(progress)
+    }
+
+    /// Rivals that have done nothing for long are none any more.
     pub(super) fn make_peace(&mut self, dpv: &Key, now: Timestamp) {
         let owned: Vec<ObjectReference> = self.index.owned_by(dpv).cloned().collect();
         for target in owned {

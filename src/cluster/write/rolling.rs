@@ -8,6 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::cluster::clock::Now;
 use crate::inventory::Key;
 
 /// The versions of one base: its namespace and the label that its clones bear.
@@ -44,18 +45,36 @@ fn progressing(object: &Value) -> Option<&Value> {
     conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some("Progressing"))
 }
 
-/// Until when an unfinished roll-out counts; `started` is when its template was written, where that is known.
+/// How far a roll-out has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// When it last came on, as its status tells: the time of another's clock.
+    told: Timestamp,
+    /// The same on our steady clock.
+    pub at: Timestamp,
+}
+
+impl Progress {
+    /// What a Deployment's status tells of its roll-out; none where that was given up. How long ago it came on is
+    /// asked of the wall clock at the first sight alone, and is never to come: afterwards our own clock tells.
+    #[must_use]
+    pub fn see(before: Option<Self>, object: &Value, now: Now) -> Option<Self> {
+        let text = |field: &str| progressing(object).and_then(|it| it.get(field)).and_then(Value::as_str);
+        let told: Timestamp =
+            text("lastUpdateTime").filter(|_| text("status") != Some("False"))?.parse().ok()?;
+        if let Some(before) = before.filter(|before| before.told == told) {
+            return Some(before);
+        }
+        let ago = now.wall.duration_since(told).max(SignedDuration::ZERO);
+        Some(Self { told, at: now.steady.checked_sub(ago).unwrap_or(now.steady) })
+    }
+}
+
+/// Until when an unfinished roll-out counts: by when it last came on, and when its template was written, where
+/// that is known.
 #[must_use]
-pub fn counts_until(object: Option<&Value>, started: Option<Timestamp>) -> Option<Timestamp> {
-    let condition = object.and_then(progressing);
-    let text = |field: &str| condition.and_then(|it| it.get(field)).and_then(Value::as_str);
-    let given_up = text("status") == Some("False");
-    let progress = text("lastUpdateTime").filter(|_| !given_up).and_then(|time| time.parse().ok());
-    let newest: Timestamp = match (progress, started) {
-        (Some(progress), Some(started)) => started.max(progress),
-        (progress, started) => progress.or(started)?,
-    };
-    newest.checked_add(PATIENCE).ok()
+pub fn counts_until(progress: Option<Progress>, started: Option<Timestamp>) -> Option<Timestamp> {
+    progress.map(|progress| progress.at).max(started)?.checked_add(PATIENCE).ok()
 }
 
 #[cfg(test)]
@@ -96,10 +115,18 @@ mod tests {
                 "lastUpdateTime": "2026-01-01T12:00:00Z"}]}))
         };
         let (noon, later) = (at("2026-01-01T12:00:00Z"), at("2026-01-01T12:05:00Z"));
-        assert_eq!(counts_until(Some(&of("True")), None), Some(noon + PATIENCE));
-        assert_eq!(counts_until(Some(&of("True")), Some(later)), Some(later + PATIENCE));
-        assert_eq!(counts_until(Some(&of("False")), None), None);
+        let see =
+            |before, status: &str, steady, wall| Progress::see(before, &of(status), Now { steady, wall });
+        let fresh = see(None, "True", noon, noon);
+        assert_eq!(counts_until(fresh, None), Some(noon + PATIENCE));
+        assert_eq!(counts_until(fresh, Some(later)), Some(later + PATIENCE));
+        assert_eq!(see(None, "False", noon, noon), None);
         assert_eq!(counts_until(None, Some(noon)), Some(noon + PATIENCE));
         assert_eq!(counts_until(None, None), None);
+        // Seen late it is as old as it says; but not younger than new, and whoever sets a clock changes nothing.
+        assert_eq!(see(None, "True", later, later), fresh);
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(see(fresh, "True", later, later - hour), fresh);
+        assert_eq!(see(None, "True", later, later - hour).map(|it| it.at), Some(later));
     }
 }

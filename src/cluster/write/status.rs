@@ -11,6 +11,7 @@ use super::events::{self, EventMemory};
 use super::index::live;
 use super::memory::Memory;
 use super::{Act, Lane, Write};
+use crate::cluster::clock::Now;
 use crate::inventory::{Inventory, Kind, ObjectReference};
 use crate::standing::Statuses;
 
@@ -68,6 +69,7 @@ impl Memory {
 pub(super) fn decide(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Write> {
     let due = std::mem::take(&mut memory.statuses.due);
     let now = situation.now;
+    let both = Now { steady: now, wall: situation.wall };
     let mut writes = Vec::new();
     memory.statuses.again = None;
     for (target, wanted) in due {
@@ -88,7 +90,7 @@ pub(super) fn decide(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Writ
                 writes.push(write);
                 if !memory.endings.ends(&target.key.namespace, now) {
                     let events = &mut memory.statuses.events;
-                    writes.extend(events::tell(&target, Some(live), &before, &wanted, now, events));
+                    writes.extend(events::tell(&target, Some(live), &before, &wanted, both, events));
                 }
             }
         }

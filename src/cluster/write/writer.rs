@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::decide::{Planned, Situation, decide};
 use super::{Memory, Outcome, Write};
+use crate::cluster::clock::Now;
 use crate::inventory::object::Keyed;
 use crate::inventory::report::CloneReport;
 use crate::inventory::{Changes, Inventory, Key, Kind};
@@ -50,9 +51,11 @@ impl Writer {
         &mut self,
         inventory: &'p Inventory,
         planned: &'p dyn Fn(&Key) -> Option<Planned<'p>>,
-        now: Timestamp,
+        now: Now,
     ) -> Vec<Write> {
-        let situation = Situation { inventory, planned, max_rolling: self.max_rolling, now };
+        let max_rolling = self.max_rolling;
+        let (wall, now) = (now.wall, now.steady);
+        let situation = Situation { inventory, planned, max_rolling, now, wall };
         let look = std::mem::take(&mut self.look);
         decide(&situation, &look, &mut self.memory)
     }

@@ -4,6 +4,7 @@
 //! field ownership, defaults, other words, garbage collection, finalizers) and plays the Deployment and
 //! EndpointSlice controllers. The real one answers the same questions in `tests/cluster`.
 
+mod clocks;
 mod leaving;
 mod rules;
 mod schedules;

@@ -35,6 +35,10 @@ pub struct Server {
     pub quota: BTreeMap<Kind, String>,
     /// Whether the namespace is being deleted: nothing new comes into it.
     pub ending: bool,
+    /// Whether a policy strips the mark of what is applied.
+    pub strips_marks: bool,
+    /// A field of statuses that an older definition does not have.
+    pub prunes: Option<&'static str>,
 }
 
 fn failure(code: u16, message: &str, field: Option<&str>) -> (StatusCode, Value) {
@@ -90,6 +94,7 @@ impl Server {
 
     /// Stores what differs; returns whether something does.
     fn store(&mut self, id: Id, mut value: Value) -> bool {
+        self.admit(&id, &mut value);
         normalise(id.0, &mut value);
         if value["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty) {
             value["metadata"].as_object_mut().unwrap().remove("finalizers");
@@ -109,6 +114,22 @@ impl Server {
         self.log.push((id.0, id.1.clone(), Some(value.clone())));
         self.objects.insert(id, value);
         true
+    }
+
+    /// What the server's policies and definitions leave out, and what it gives.
+    fn admit(&self, id: &Id, value: &mut Value) {
+        if let Some(Value::Object(annotations)) = value.pointer_mut("/metadata/annotations")
+            && self.strips_marks
+        {
+            annotations.remove(names::ANNOTATION_APPLIED);
+        }
+        if let (Some(Value::Object(status)), Some(pruned)) = (value.get_mut("status"), self.prunes) {
+            status.remove(pruned);
+        }
+        if id.0 == Kind::Service && text(value, "/spec/clusterIP").is_none() {
+            let kept = self.objects.get(id).and_then(|before| before.pointer("/spec/clusterIP")).cloned();
+            value["spec"]["clusterIP"] = kept.unwrap_or_else(|| json!(format!("10.96.0.{}", self.version)));
+        }
     }
 
     pub fn delete(&mut self, id: &Id, now: Timestamp) {
@@ -160,7 +181,13 @@ impl Server {
             {
                 failure(422, "metadata.uid: field is immutable", Some("metadata.uid"))
             }
+            (Act::Update { object, .. }, Some(live)) if readdresses(object, &live) => failure(
+                422,
+                "spec.clusterIPs[0]: Invalid value: may not change once set",
+                Some("spec.clusterIPs[0]"),
+            ),
             (Act::Update { object, .. }, Some(mut live)) => {
+                let address = live.pointer("/spec/clusterIP").cloned();
                 if object.pointer("/spec/replicas").is_some() {
                     // Who applies another value by force takes the field from its holder.
                     self.held.remove(id);
@@ -168,6 +195,10 @@ impl Server {
                 let before = self.applied.insert(id.clone(), object.clone()).unwrap_or(Value::Null);
                 take_away(&before, object, &mut live, self.held.contains(id));
                 add(object, &mut live);
+                // A Service keeps its address although nobody asks for it any more.
+                if let Some(address) = address {
+                    live["spec"]["clusterIP"] = address;
+                }
                 self.stored(id, live)
             }
             (Act::HandOver { replicas, .. }, Some(mut live)) => {
@@ -298,6 +329,9 @@ impl Server {
             if let Some(Value::Object(annotations)) = object.pointer_mut("/metadata/annotations") {
                 annotations.remove(names::ANNOTATION_APPLIED);
             }
+            if let Some(Value::Object(spec)) = object.get_mut("spec") {
+                spec.retain(|field, value| field != "clusterIP" || *value == "None");
+            }
             if let Some(Value::Object(status)) = object.get_mut("status") {
                 for field in ["observedGeneration", "history", "offered", "base"] {
                     status.remove(field);
@@ -339,6 +373,12 @@ pub fn name_of(act: &Act) -> &'static str {
 fn is_meant(live: &Value, uid: &str, version: Option<&str>) -> bool {
     text(live, "/metadata/uid") == Some(uid)
         && version.is_none_or(|version| text(live, "/metadata/resourceVersion") == Some(version))
+}
+
+/// Whether an apply asks for another address than the Service has.
+fn readdresses(object: &Value, live: &Value) -> bool {
+    let wanted = object.pointer("/spec/clusterIP");
+    wanted.is_some_and(|wanted| Some(wanted) != live.pointer("/spec/clusterIP"))
 }
 
 /// Fields that were applied and are no longer go, unless somebody else holds them.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::server::{Server, id};
+use crate::cluster::clock::Now;
 use crate::cluster::core::Core;
 use crate::cluster::kinds::{self, Roles, Subject, Watched};
 use crate::cluster::watch::{Heard, News};
@@ -54,6 +55,8 @@ pub struct World {
     pub server: Server,
     pub core: Core,
     pub now: Timestamp,
+    /// By so much the controller's wall clock is wrong.
+    pub wrong: SignedDuration,
     started: Instant,
     pub max_rolling: usize,
     /// How much of the server's log the controller has heard.
@@ -74,6 +77,7 @@ impl World {
             server,
             core: Self::born(5),
             now,
+            wrong: SignedDuration::ZERO,
             started: Instant::now(),
             max_rolling: 5,
             heard: 0,
@@ -141,10 +145,22 @@ impl World {
         self.core.take(news);
     }
 
+    /// Lets so many seconds pass, four turns a second, of which each begins with a deed.
+    pub fn live(&mut self, seconds: i64, mut deed: impl FnMut(&mut Self)) {
+        for _ in 0..seconds * 4 {
+            deed(self);
+            self.server.tick(self.now);
+            self.hear(usize::MAX);
+            self.turn();
+            self.pass(250);
+        }
+    }
+
     /// One turn of the controller's loop; returns what it wrote.
     pub fn turn(&mut self) -> usize {
-        self.core.settle(self.now, self.started);
-        let writes = self.core.writes(self.now);
+        let wall = self.now.checked_add(self.wrong).unwrap();
+        self.core.settle(wall, self.started);
+        let writes = self.core.writes(Now { steady: self.now, wall });
         let count = writes.len();
         let mut done = Vec::new();
         let mut broken = None;
