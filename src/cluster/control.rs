@@ -200,10 +200,17 @@ impl Desk<'_> {
 
     /// Says what is missing before requests are welcome, and what else is to be known.
     fn tell(&mut self) {
-        match self.stale.filter(|_| !self.core.is_complete()) {
-            Some(written) => (self.tell)(Vec::new(), stale_state(&self.core, written)),
-            None => (self.tell)(self.core.missing(), self.core.failing()),
-        }
+        let (missing, state) = match self.stale.filter(|_| !self.ready) {
+            Some(written) => (Vec::new(), stale_state(&self.core, written)),
+            None => (self.missing(), self.core.failing()),
+        };
+        (self.tell)(missing, state);
+    }
+
+    /// The lists, and then the table that is made of them.
+    fn missing(&self) -> Vec<String> {
+        let lists = self.core.missing();
+        if lists.is_empty() && !self.ready { vec!["the first table".to_owned()] } else { lists }
     }
 
     /// Writes down what is known.
@@ -305,3 +312,7 @@ fn log(remark: &Remark) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "control_tests.rs"]
+mod tests;
