@@ -223,7 +223,10 @@ impl Memory {
             }
             Act::Delete { uid, .. } => self.echoes.leaving(target, uid, now),
             Act::Finalizers { .. } => self.echoes.version(target, live, now),
-            Act::Status { .. } => self.echoes.version(target, live, now),
+            Act::Status { resource_version, patch, .. } => {
+                self.echoes.version(target, live, now);
+                self.statuses.patched(target, patch, resource_version.as_deref(), live);
+            }
             Act::HandOver { .. } | Act::Event { .. } => {}
         }
     }

@@ -24,6 +24,9 @@ pub struct StatusMemory {
     /// What each status is to be, where it differs from what is live.
     due: BTreeMap<ObjectReference, Value>,
     last: BTreeMap<ObjectReference, Timestamp>,
+    /// Patches that changed nothing, each with the version that it was made onto: the server does not keep what
+    /// they say, as under an older definition.
+    vain: BTreeMap<ObjectReference, (Value, Option<String>)>,
     again: Option<Timestamp>,
     pub(super) events: EventMemory,
 }
@@ -32,11 +35,32 @@ impl StatusMemory {
     pub(super) fn forget(&mut self, target: &ObjectReference) {
         self.due.remove(target);
         self.last.remove(target);
+        self.vain.remove(target);
         self.events.forget(target);
     }
 
     pub(super) fn again(&self) -> Option<Timestamp> {
         self.again
+    }
+
+    /// A patch was made onto this version of an object; `live` is what the server made of it.
+    pub(super) fn patched(
+        &mut self,
+        target: &ObjectReference,
+        patch: &Value,
+        onto: Option<&str>,
+        live: &Value,
+    ) {
+        let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+        if onto.is_some() && version == onto {
+            self.vain.insert(target.clone(), (patch.clone(), onto.map(str::to_owned)));
+        } else {
+            self.vain.remove(target);
+        }
+    }
+
+    fn is_vain(&self, target: &ObjectReference, patch: &Value, onto: Option<&String>) -> bool {
+        self.vain.get(target).is_some_and(|(known, version)| version.as_ref() == onto && known == patch)
     }
 }
 
@@ -82,6 +106,10 @@ pub(super) fn decide(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Writ
         if !busy && at.is_none() {
             let Some((uid, before)) = known(situation.inventory, &target) else { continue };
             let Some(patch) = merge_patch(&before, &wanted) else { continue };
+            if memory.statuses.is_vain(&target, &patch, live.resource_version.as_ref()) {
+                memory.statuses.due.insert(target, wanted);
+                continue;
+            }
             let act = Act::Status { uid, resource_version: live.resource_version.clone(), patch };
             let write = Write { cause: target.clone(), target: target.clone(), act };
             at = Some(memory.troubles.may_try(&write, now)).filter(|at| *at > now);

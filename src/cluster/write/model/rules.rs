@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::world::{base, image, image_of, service, set_image, version};
 use super::{Fault, World};
+use crate::api::names;
 use crate::inventory::Kind;
 
 const SERVICE: Kind = Kind::Service;
@@ -414,4 +415,22 @@ fn a_lost_answer_to_a_creation_is_no_stranger() {
     world.rest();
     assert_eq!(world.condition("shop-v1", "Ready").0, "True");
     assert!(!world.server.events.iter().any(|event| event["reason"] == "NameTaken"));
+}
+#[test]
+fn a_status_that_the_server_does_not_keep_is_not_written_for_ever() {
+    let mut world = World::shop(&["v1"]);
+    // An older definition, without the field.
+    world.server.prunes = Some("image");
+    world.live(30, |_| {});
+    let writes = world.server.writes.len();
+    world.live(600, |_| {});
+    assert_eq!(world.server.writes[writes..], [""; 0]);
+    // What it does keep is written, and what it did not once it would.
+    world.edit(DPV, "shop-v1", |it| it["metadata"]["annotations"] = json!({names::ANNOTATION_BUILD: "4711"}));
+    world.live(5, |_| {});
+    assert_eq!(world.get(DPV, "shop-v1").unwrap()["status"]["build"], "4711");
+    world.server.prunes = None;
+    world.edit(DPV, "shop-v1", |it| it["metadata"]["labels"] = json!({"a": "b"}));
+    world.live(5, |_| {});
+    assert_eq!(world.get(DPV, "shop-v1").unwrap()["status"]["image"], "shop:1");
 }
