@@ -43,6 +43,14 @@ pub fn view(kind: Kind, desired: &Value, live: &Value) -> Value {
     Looking { kind }.value("", desired, live)
 }
 
+/// Whether a Service is to be headless and is not, or the other way round: no apply changes that, for an address
+/// is given once, when a Service is made.
+#[must_use]
+pub fn turns_headless_or_back(kind: Kind, desired: &Value, live: &Value) -> bool {
+    let headless = |it: &Value| it.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None");
+    kind == Kind::Service && headless(desired) != headless(live)
+}
+
 struct Looking {
     kind: Kind,
 }

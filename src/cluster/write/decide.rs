@@ -283,7 +283,14 @@ impl Survey {
             self.try_or_wait(write(Act::HandOver { uid: uid.clone(), replicas }), dpv, now, memory);
         }
         let because = difference.because;
-        let act = Act::Update { object: prepared.object.clone(), uid: uid.clone(), because };
+        let is_another = because == Because::Wanted
+            && whole
+                .is_some_and(|live| compare::turns_headless_or_back(target.kind, &prepared.object, &live));
+        let act = match is_another {
+            // It is made anew once it is gone.
+            true => Act::Delete { uid: uid.clone(), resource_version: live.meta.resource_version.clone() },
+            false => Act::Update { object: prepared.object.clone(), uid: uid.clone(), because },
+        };
         self.try_or_wait(write(act), dpv, now, memory);
     }
 

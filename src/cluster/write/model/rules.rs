@@ -416,6 +416,26 @@ fn a_lost_answer_to_a_creation_is_no_stranger() {
     assert_eq!(world.condition("shop-v1", "Ready").0, "True");
     assert!(!world.server.events.iter().any(|event| event["reason"] == "NameTaken"));
 }
+
+#[test]
+fn a_base_service_that_turns_headless_is_followed_and_back() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    let address = |world: &World| world.get(SERVICE, "shop-v1").unwrap()["spec"]["clusterIP"].clone();
+    let writes = world.server.writes.len();
+    world.edit(SERVICE, "shop", |it| it["spec"]["clusterIP"] = json!("None"));
+    world.rest();
+    assert_eq!(address(&world), "None");
+    // Its address cannot be changed: the clone's Service, and nothing else, is another one.
+    assert_eq!(world.writes_since(writes), ["delete Service n/shop-v1", "create Service n/shop-v1"]);
+    world.edit(SERVICE, "shop", |it| it["spec"]["clusterIP"] = json!("10.96.0.1"));
+    world.rest();
+    assert_ne!(address(&world), "None");
+    assert_eq!(world.condition("shop-v1", "Ready").0, "True");
+    world.pass(3_600_000);
+    assert_eq!(world.rest(), 0);
+}
+
 #[test]
 fn a_status_that_the_server_does_not_keep_is_not_written_for_ever() {
     let mut world = World::shop(&["v1"]);
