@@ -342,15 +342,19 @@ fn difference(
         None if applied == mark_text(&prepared.object) => return None,
         None => Value::Null,
     };
-    let because = match applied == mark_text(&prepared.object) {
+    // The mark is the object's word, and others can write it too: what this process applied it knows itself.
+    let same = applied == mark_text(&prepared.object) || memory.has_applied(target, uid, &prepared.mark);
+    let because = match same {
         false => Because::Wanted,
         true if seen == prepared.object => return None,
         true if memory.is_settled(target, uid, &prepared.mark, &seen) => return None,
         true => Because::Drift,
     };
     let part = |object: &Value| object.pointer("/spec/template").cloned();
-    let differs = before.as_ref().is_none_or(|before| before.template != prepared.mark.template)
-        || (because == Because::Drift && part(&seen) != part(&prepared.object));
+    let differs = match (because, &before) {
+        (Because::Wanted, Some(before)) => before.template != prepared.mark.template,
+        (Because::Wanted, None) | (Because::Drift, _) => part(&seen) != part(&prepared.object),
+    };
     let runs = whole.as_ref().and_then(|it| it.pointer("/spec/replicas")) != Some(&Value::from(0));
     Some(Difference {
         because,

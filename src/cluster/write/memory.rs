@@ -242,6 +242,12 @@ impl Memory {
         self.settled.insert(target.clone(), settled);
     }
 
+    /// Whether what was applied last to the object of this uid is what is wanted, whatever mark it bears.
+    pub(super) fn has_applied(&self, target: &ObjectReference, uid: &str, mark: &Mark) -> bool {
+        let known = self.settled.get(target);
+        known.is_some_and(|known| known.uid == uid && known.mark == mark.to_string())
+    }
+
     /// Whether the live object's view of a desired one is what the server made of it.
     pub(super) fn is_settled(&self, target: &ObjectReference, uid: &str, mark: &Mark, seen: &Value) -> bool {
         let wanted = Settled { uid: uid.to_owned(), mark: mark.to_string(), seen: hash(seen) };

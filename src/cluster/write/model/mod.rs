@@ -6,6 +6,7 @@
 
 mod clocks;
 mod leaving;
+mod rivals;
 mod rules;
 mod schedules;
 mod server;

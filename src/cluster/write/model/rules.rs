@@ -143,30 +143,6 @@ fn a_clone_without_its_labels_gets_them_back() {
 }
 
 #[test]
-fn a_rival_is_named_and_there_is_no_hot_loop() {
-    let mut world = World::shop(&["v1"]);
-    world.rest();
-    let writes = world.server.writes.len();
-    // Half an hour of somebody who changes it back at once.
-    let end = world.now + jiff::SignedDuration::from_mins(30);
-    while world.now < end {
-        set_image(&mut world, "shop-v1", "evil:1");
-        world.hear(usize::MAX);
-        world.turn();
-        world.pass(250);
-    }
-    let updates = world.writes_since(writes).len();
-    assert!((8..40).contains(&updates), "{updates} updates in half an hour");
-    world.turn();
-    let (_, reason, words) = world.condition("shop-v1", "Cloned");
-    assert_eq!(reason, "ClonedWithWarnings");
-    assert!(words.contains("spec.template.spec.containers[0].image"), "{words}");
-    world.rest();
-    assert_eq!(image_of(&world, "shop-v1"), "shop:1");
-    assert_eq!(world.condition("shop-v1", "Cloned").1, "Cloned", "peace is made");
-}
-
-#[test]
 fn a_field_that_is_no_longer_wanted_goes() {
     let mut world = World::shop(&[]);
     let mut overlay = image("shop:2");
