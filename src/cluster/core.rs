@@ -179,6 +179,7 @@ impl Core {
         if !self.may_write() || !self.is_complete() || self.compiled.is_none() {
             return Vec::new();
         }
+        let sight = self.sight();
         let writer = self.writer.get_or_insert_with(|| {
             let mut writer = Writer::new(&self.inventory, self.max_rolling);
             writer.want(&self.statuses, &self.inventory);
@@ -188,7 +189,7 @@ impl Core {
             let planned = self.planner.planned().get(key)?;
             Some(Planned { objects: &planned.objects, kept: planned.kept })
         };
-        writer.writes(&self.inventory, &planned, now)
+        writer.writes(&self.inventory, &planned, &sight, now)
     }
 
     /// Takes in what came of writes, at that time of the steady clock.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use super::Core;
 use crate::cluster::books::Book;
 use crate::cluster::edges::Served;
+use crate::cluster::kinds::Subject;
+use crate::cluster::write::Sight;
 use crate::inventory::Inventory;
 use crate::standing::Statuses;
 
@@ -39,6 +41,18 @@ impl Core {
     #[must_use]
     pub fn failing(&self) -> Vec<String> {
         self.books.iter().filter_map(Book::trouble).collect()
+    }
+
+    /// How far what is known can be believed.
+    pub(super) fn sight(&self) -> Sight {
+        let mut sight = Sight::default();
+        for book in &self.books {
+            let Subject::Objects(kind) = book.watched.subject else { continue };
+            let place = || (kind, book.namespace.clone());
+            sight.unlisted.extend((!book.complete).then(place));
+            sight.failing.extend(book.failure.is_some().then(place));
+        }
+        sight
     }
 
     /// The generation of the table in service.

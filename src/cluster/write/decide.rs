@@ -6,20 +6,25 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::contests::Deed;
 use super::in_use::{self, Leaving, Use, Verdict};
 use super::index::{Live, group_of, live};
 use super::memory::Memory;
 use super::outcome::Outcome;
 use super::prepare::{Mark, Prepared, mark_text};
+use super::sight::Sight;
 use super::{Act, Because, Lane, Write, address, compare, rolling, status};
 use crate::api::names;
-use crate::inventory::object::VersionFacts;
+use crate::inventory::object::{Meta, VersionFacts};
 use crate::inventory::report::Pending;
 use crate::inventory::{Document, Inventory, Key, Kind, ObjectReference};
 use crate::plan::Desired;
+
+/// While nobody tells which versions are there, whether that has changed is asked so often.
+const UNSURE: SignedDuration = SignedDuration::from_secs(1);
 
 /// What is wanted for one DeploymentVersion.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +43,9 @@ pub struct Situation<'s> {
     pub planned: &'s dyn Fn(&Key) -> Option<Planned<'s>>,
     /// So many versions of a base follow its change at a time.
     pub max_rolling: usize,
-    /// The time.
+    /// How far what is live can be believed.
+    pub sight: &'s Sight,
+    /// The time, on the steady clock.
     pub now: Timestamp,
     /// The time that is written.
     pub wall: Timestamp,
@@ -226,7 +233,7 @@ impl Survey {
         match live {
             None => {
                 self.pending = true;
-                self.try_or_wait(create(), dpv, situation.now, memory);
+                self.try_or_wait(create(), dpv, situation, memory);
             }
             Some(live) if !is_ours(&live, uid) => {
                 let create = create();
@@ -242,7 +249,7 @@ impl Survey {
                 (self.unsettled, self.pending) = (true, true);
                 self.obstructed |= address::precedes_pods(target.kind);
             }
-            Some(live) => self.compare(&live, &prepared, &write, dpv, situation.now, memory),
+            Some(live) => self.compare(&live, &prepared, &write, dpv, situation, memory),
         }
     }
 
@@ -252,7 +259,7 @@ impl Survey {
         prepared: &Prepared,
         write: &dyn Fn(Act) -> Write,
         dpv: &VersionFacts,
-        now: Timestamp,
+        situation: &Situation<'_>,
         memory: &mut Memory,
     ) {
         let (Some(uid), target) = (&live.meta.uid, write(Act::Event { object: Value::Null }).target) else {
@@ -264,8 +271,9 @@ impl Survey {
             return;
         };
         if difference.because == Because::Drift {
-            let at = memory.contests.may_set_back(&target, &difference.field, now);
-            if at > now {
+            let deed = Deed::Changes(difference.field);
+            let at = memory.contests.may_set_back(&dpv.meta.key, &target, deed, situation.now);
+            if at > situation.now {
                 memory.alarm(&dpv.meta.key, at);
                 return;
             }
@@ -280,7 +288,7 @@ impl Survey {
         let replicas = if replicas == Some(0) { prepared.replicas } else { replicas };
         let was_ours = difference.before.is_some_and(|before| !before.autoscaled);
         if let (true, true, Some(replicas)) = (prepared.mark.autoscaled, was_ours, replicas) {
-            self.try_or_wait(write(Act::HandOver { uid: uid.clone(), replicas }), dpv, now, memory);
+            self.try_or_wait(write(Act::HandOver { uid: uid.clone(), replicas }), dpv, situation, memory);
         }
         let because = difference.because;
         let is_another = because == Because::Wanted
@@ -291,10 +299,17 @@ impl Survey {
             true => Act::Delete { uid: uid.clone(), resource_version: live.meta.resource_version.clone() },
             false => Act::Update { object: prepared.object.clone(), uid: uid.clone(), because },
         };
-        self.try_or_wait(write(act), dpv, now, memory);
+        self.try_or_wait(write(act), dpv, situation, memory);
     }
 
-    fn try_or_wait(&mut self, write: Write, dpv: &VersionFacts, now: Timestamp, memory: &mut Memory) {
+    fn try_or_wait(
+        &mut self,
+        write: Write,
+        dpv: &VersionFacts,
+        situation: &Situation<'_>,
+        memory: &mut Memory,
+    ) {
+        let now = situation.now;
         let creates = matches!(write.act, Act::Create { .. });
         if creates && self.obstructed && write.target.kind == Kind::Deployment {
             self.unsettled = true;
@@ -304,7 +319,10 @@ impl Survey {
         if creates {
             memory.spare(&write, now);
         }
-        let at = memory.troubles.may_try(&write, now);
+        let mut at = memory.troubles.may_try(&write, now);
+        if creates {
+            at = at.max(may_make(&write, situation, memory));
+        }
         if at > now {
             memory.alarm(&dpv.meta.key, at);
             self.unsettled = true;
@@ -313,6 +331,22 @@ impl Survey {
         }
         self.writes.push(write);
     }
+}
+
+/// From when on an object may be made that is not there. What is made for a version that is gone, the cluster
+/// clears away at once, pods and all; so it is not made while nobody tells which versions are there, and what
+/// somebody deletes again and again is made anew with growing pauses.
+fn may_make(write: &Write, situation: &Situation<'_>, memory: &mut Memory) -> Timestamp {
+    let (dpv, now) = (&write.cause.key, situation.now);
+    if situation.sight.is_failing(Kind::DeploymentVersion, &dpv.namespace) {
+        return now.checked_add(UNSURE).unwrap_or(now);
+    }
+    memory.contests.may_set_back(dpv, &write.target, Deed::Deletes, now)
+}
+
+/// What was applied last, as an object says itself.
+fn mark(meta: &Meta) -> Option<Mark> {
+    meta.annotations.get(names::ANNOTATION_APPLIED).and_then(Mark::parse)
 }
 
 /// In what a live object is not as it is wanted.
@@ -334,7 +368,7 @@ fn difference(
     memory: &Memory,
 ) -> Option<Difference> {
     let applied = live.meta.annotations.get(names::ANNOTATION_APPLIED);
-    let before = applied.and_then(Mark::parse);
+    let before = mark(live.meta);
     // Where the inventory does not keep the whole object, its mark is all there is to compare.
     let whole = live.object.map(Document::value);
     let seen = match &whole {

@@ -43,12 +43,15 @@ impl Endings {
         self.until(namespace, now).is_some()
     }
 
-    /// A DeploymentVersion is there; one that was not before came after its namespace's deletion.
-    pub(super) fn saw(&mut self, dpv: &Key, uid: &str) {
-        if self.known.get(dpv).is_none_or(|known| known != uid) {
+    /// A DeploymentVersion is there; one that was not before came after its namespace's deletion. Tells whether
+    /// it was not.
+    pub(super) fn saw(&mut self, dpv: &Key, uid: &str) -> bool {
+        let news = self.known.get(dpv).is_none_or(|known| known != uid);
+        if news {
             self.known.insert(dpv.clone(), uid.to_owned());
             self.until.remove(&dpv.namespace);
         }
+        news
     }
 
     /// A DeploymentVersion is gone.

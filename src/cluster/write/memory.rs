@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::contests::{Contests, Peace};
+use super::contests::Contests;
 use super::decide::Situation;
 use super::echoes::Echoes;
 use super::endings::Endings;
@@ -76,11 +76,13 @@ impl Memory {
             let live = super::index::live(inventory, &reference);
             let uid = live.and_then(|live| live.meta.uid.as_deref());
             if let (Kind::DeploymentVersion, Some(uid)) = (kind, uid) {
-                self.endings.saw(key, uid);
+                // One of the name that was not there before has no rivals yet.
+                if self.endings.saw(key, uid) {
+                    self.contests.forget(key);
+                }
             }
             if live.is_none() {
                 self.settled.remove(&reference);
-                self.contests.forget(&reference);
                 self.marks.remove(&reference);
                 if *kind == Kind::Deployment {
                     self.started.remove(key);
@@ -117,6 +119,7 @@ impl Memory {
     fn forget(&mut self, dpv: &Key) {
         self.troubles.forget(&Lane::Clone(dpv.clone()));
         self.endings.forget(dpv);
+        self.contests.forget(dpv);
         self.authors.remove(dpv);
         self.leaving.remove(dpv);
         self.alarms.remove(dpv);
@@ -207,21 +210,27 @@ impl Memory {
     }
 
     fn done(&mut self, write: &Write, live: &Value, now: Timestamp) {
-        let target = &write.target;
+        let (target, dpv) = (&write.target, &write.cause.key);
         match &write.act {
             Act::Create { object, .. } => {
                 self.settle(target, object, live);
                 self.echoes.version(target, live, now);
+                if self.contests.made(dpv, target, now) {
+                    self.told.insert(dpv.clone());
+                }
             }
             Act::Update { object, because, .. } => {
                 self.settle(target, object, live);
                 self.echoes.version(target, live, now);
                 if *because == Because::Drift {
-                    self.contests.set_back(target, now);
-                    self.told.insert(write.cause.key.clone());
+                    self.contests.set_back(dpv, target, now);
+                    self.told.insert(dpv.clone());
                 }
             }
-            Act::Delete { uid, .. } => self.echoes.leaving(target, uid, now),
+            Act::Delete { uid, .. } => {
+                self.echoes.leaving(target, uid, now);
+                self.contests.let_go(dpv, target);
+            }
             Act::Finalizers { .. } => self.echoes.version(target, live, now),
             Act::Status { resource_version, patch, .. } => {
                 self.echoes.version(target, live, now);
@@ -269,15 +278,12 @@ impl Memory {
 
     /// Rivals that have done nothing for long are none any more.
     pub(super) fn make_peace(&mut self, dpv: &Key, now: Timestamp) {
-        let owned: Vec<ObjectReference> = self.index.owned_by(dpv).cloned().collect();
-        for target in owned {
-            match self.contests.make_peace(&target, now) {
-                Peace::Was => {}
-                Peace::At(over) => self.alarm(dpv, over),
-                Peace::Made => {
-                    self.told.insert(dpv.clone());
-                }
-            }
+        let peace = self.contests.make_peace(dpv, now);
+        if peace.made {
+            self.told.insert(dpv.clone());
+        }
+        if let Some(next) = peace.next {
+            self.alarm(dpv, next);
         }
     }
 
@@ -363,9 +369,9 @@ impl Memory {
         report.pending = self.pending.get(dpv).copied();
         report.findings.extend(self.troubles.findings(&Lane::Clone(dpv.clone())).cloned());
         let cause = ObjectReference { kind: Kind::DeploymentVersion, key: dpv.clone() };
-        for target in self.index.owned_by(dpv) {
-            let rival = self.contests.rival(target);
-            report.findings.extend(rival.map(|field| words::contested(&cause, target, field)));
+        for (target, deed) in self.contests.rivals(dpv) {
+            let there = self.index.owned_by(dpv).any(|owned| owned == target);
+            report.findings.push(words::contested(&cause, target, deed, there));
         }
         report.findings.sort();
         report

@@ -4,9 +4,9 @@
 //! | --- | --- |
 //! | [`mod@decide`] | PURE: what is live, what is wanted and what came of earlier writes, to the next writes |
 //! | [`memory`] | what came of earlier writes |
-//! | [`echoes`], [`troubles`], [`contests`] | of it: what the watch has not shown yet; what was refused, and when it is tried again; who changes things back |
+//! | [`echoes`], [`troubles`], [`contests`] | of it: what the watch has not shown yet; what was refused, and when it is tried again; who changes things back, or deletes them |
 //! | [`endings`] | of it: namespaces that are being deleted |
-//! | `index`, `words` | what is live, by owner; what a person is told |
+//! | `index`, [`sight`], `words` | what is live, by owner; how far that can be believed; what a person is told |
 //! | [`prepare`], [`compare`], [`quantity`] | a desired object as it is sent; whether it is there already |
 //! | [`rolling`] | so many versions of a base follow its change at a time |
 //! | [`in_use`] | the finalizer of a version that traffic is sent to |
@@ -37,6 +37,7 @@ pub mod prepare;
 pub mod quantity;
 pub mod request;
 pub mod rolling;
+pub mod sight;
 pub mod status;
 pub mod troubles;
 mod words;
@@ -47,6 +48,7 @@ pub use hands::Hands;
 pub use memory::Memory;
 pub use outcome::Outcome;
 pub use perform::perform;
+pub use sight::Sight;
 pub use writer::Writer;
 
 use serde_json::Value;

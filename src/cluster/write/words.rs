@@ -1,5 +1,6 @@
 //! What a person is told of writes that were not made.
 
+use super::contests::Deed;
 use super::{Act, Write};
 use crate::inventory::{Finding, ObjectReference};
 
@@ -40,11 +41,33 @@ pub(super) fn failed(write: &Write, words: &str) -> String {
     format!("the {kind} `{name}` cannot be {} now, it is tried again: {words}", verb(&write.act))
 }
 
-pub(super) fn contested(cause: &ObjectReference, target: &ObjectReference, field: &str) -> Finding {
+/// `there` says whether the object is there now.
+pub(super) fn contested(
+    cause: &ObjectReference,
+    target: &ObjectReference,
+    deed: &Deed,
+    there: bool,
+) -> Finding {
     let (kind, name) = (target.kind, &target.key.name);
-    let message = format!(
-        "something else keeps changing `{field}` of the {kind} `{name}`, and it is set back each time, with \
-         growing pauses; take the {kind} out of the other's hands, or write the value into the overlay"
-    );
-    Finding::warning(cause.clone(), "FieldContested", "", message)
+    let (reason, message) = match deed {
+        Deed::Changes(field) => (
+            "FieldContested",
+            format!(
+                "something else keeps changing `{field}` of the {kind} `{name}`, and it is set back each time, \
+                 with growing pauses; take the {kind} out of the other's hands, or write the value into the \
+                 overlay"
+            ),
+        ),
+        Deed::Deletes => (
+            "DeletionContested",
+            format!(
+                "something else keeps deleting the {kind} `{name}`, and it is made anew each time, with growing \
+                 pauses; take the {kind} out of the other's hands, or delete the DeploymentVersion"
+            ),
+        ),
+    };
+    match there {
+        true => Finding::warning(cause.clone(), reason, "", message),
+        false => Finding::rejected(cause.clone(), reason, "", message),
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::decide::{Planned, Situation, decide};
+use super::sight::Sight;
 use super::{Memory, Outcome, Write};
 use crate::cluster::clock::Now;
 use crate::inventory::object::Keyed;
@@ -51,11 +52,12 @@ impl Writer {
         &mut self,
         inventory: &'p Inventory,
         planned: &'p dyn Fn(&Key) -> Option<Planned<'p>>,
+        sight: &'p Sight,
         now: Now,
     ) -> Vec<Write> {
         let max_rolling = self.max_rolling;
         let (wall, now) = (now.wall, now.steady);
-        let situation = Situation { inventory, planned, max_rolling, now, wall };
+        let situation = Situation { inventory, planned, max_rolling, sight, now, wall };
         let look = std::mem::take(&mut self.look);
         decide(&situation, &look, &mut self.memory)
     }

@@ -5,8 +5,11 @@ use serde_json::json;
 use super::World;
 use super::world::{image, image_of, set_image, version};
 use crate::api::names;
+use crate::cluster::trouble::{Failure, Trouble};
+use crate::cluster::watch::News;
 use crate::inventory::Kind;
 
+const SERVICE: Kind = Kind::Service;
 const DEPLOYMENT: Kind = Kind::Deployment;
 const DPV: Kind = Kind::DeploymentVersion;
 
@@ -78,4 +81,63 @@ fn a_server_that_strips_the_mark_is_written_to_once_for_each_wish() {
     world.rest();
     assert_eq!(world.writes_since(writes).len(), 2, "one for each object");
     assert_eq!(world.get(DEPLOYMENT, "shop-v1").cloned(), before, "and it changes nothing");
+}
+
+fn creations(world: &World, since: usize, of: &str) -> usize {
+    world.server.writes[since..].iter().filter(|it| **it == format!("create {of}")).count()
+}
+
+#[test]
+fn a_clone_that_goes_again_and_again_is_made_anew_with_growing_pauses() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    // Once is an accident.
+    world.delete(DEPLOYMENT, "shop-v1");
+    world.hear(usize::MAX);
+    world.turn();
+    assert!(world.has(DEPLOYMENT, "shop-v1"));
+    world.rest();
+    let writes = world.server.writes.len();
+    world.live(1_800, |world| world.delete(DEPLOYMENT, "shop-v1"));
+    let made = creations(&world, writes, "Deployment n/shop-v1");
+    assert!((8..40).contains(&made), "{made} creations in half an hour");
+    let (_, _, words) = world.condition("shop-v1", "Cloned");
+    assert!(words.contains("keeps deleting the Deployment `shop-v1`"), "{words}");
+    world.rest();
+    assert_eq!(world.condition("shop-v1", "Cloned").1, "Cloned", "peace is made");
+}
+
+#[test]
+fn a_version_whose_end_is_not_heard_starts_no_pods_for_ever() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    world.deaf.insert(DPV);
+    world.delete(DPV, "shop-v1");
+    let writes = world.server.writes.len();
+    world.live(1_800, |_| {});
+    let made = creations(&world, writes, "Deployment n/shop-v1");
+    assert!((1..40).contains(&made), "{made} creations in half an hour");
+    world.deaf.clear();
+    world.begin();
+    world.rest();
+    assert!(!world.has(DEPLOYMENT, "shop-v1") && !world.has(SERVICE, "shop-v1"));
+}
+
+#[test]
+fn nothing_is_made_while_nobody_knows_which_versions_are_there() {
+    let mut world = World::shop(&["v1"]);
+    world.rest();
+    world.tell(DPV, News::Failing(Failure::new(Trouble::Forbidden, "no")));
+    let writes = world.server.writes.len();
+    world.live(60, |world| world.delete(DEPLOYMENT, "shop-v1"));
+    assert_eq!(creations(&world, writes, "Deployment n/shop-v1"), 0);
+    // What is there is set back all the same.
+    let selects = |world: &World| world.get(SERVICE, "shop-v1").unwrap()["spec"]["selector"].clone();
+    let before = selects(&world);
+    world.edit(SERVICE, "shop-v1", |it| it["spec"]["selector"][names::LABEL_DPV] = json!("x"));
+    world.live(2, |_| {});
+    assert_eq!(selects(&world), before);
+    world.tell(DPV, News::Answering);
+    world.live(2, |_| {});
+    assert!(world.has(DEPLOYMENT, "shop-v1"));
 }

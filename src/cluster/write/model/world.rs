@@ -1,6 +1,6 @@
 //! A controller, the server it writes to, and the time between them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
@@ -62,6 +62,9 @@ pub struct World {
     /// How much of the server's log the controller has heard.
     heard: usize,
     watched: Vec<Watched>,
+    /// Kinds whose watches hang: what happens to their objects is not heard. To a process that begins they are
+    /// refused.
+    pub deaf: BTreeSet<Kind>,
     /// Faults of the next writes, in order; `None`: it goes well.
     pub faults: VecDeque<Option<Fault>>,
 }
@@ -82,6 +85,7 @@ impl World {
             max_rolling: 5,
             heard: 0,
             watched: kinds::watched(ROLES),
+            deaf: BTreeSet::new(),
             faults: VecDeque::new(),
         };
         world.begin();
@@ -129,10 +133,7 @@ impl World {
         let until = self.server.log.len().min(self.heard.saturating_add(count));
         let mut news = Vec::new();
         for (kind, key, object) in &self.server.log[self.heard..until] {
-            let Some(at) = self.watched.iter().position(|watched| watched.subject == Subject::Objects(*kind))
-            else {
-                continue;
-            };
+            let Some(at) = self.place(*kind).filter(|_| !self.deaf.contains(kind)) else { continue };
             news.push(heard(
                 at,
                 match object {
@@ -143,6 +144,16 @@ impl World {
         }
         self.heard = until;
         self.core.take(news);
+    }
+
+    fn place(&self, kind: Kind) -> Option<usize> {
+        self.watched.iter().position(|watched| watched.subject == Subject::Objects(kind))
+    }
+
+    /// The watch of a kind says so.
+    pub fn tell(&mut self, kind: Kind, news: News) {
+        let at = self.place(kind).unwrap();
+        self.core.take([heard(at, news)]);
     }
 
     /// Lets so many seconds pass, four turns a second, of which each begins with a deed.
