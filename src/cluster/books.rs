@@ -7,6 +7,7 @@
 //! way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use super::kinds::{Read, Subject, Watched};
 use super::trouble::{Failure, Trouble};
@@ -14,6 +15,10 @@ use super::watch::News;
 use crate::inventory::object::Keyed;
 use crate::inventory::report::Unread;
 use crate::inventory::{Inventory, Key, Kind, Store};
+
+/// A refusal is one for good once it has lasted so long: an API server that starts refuses what it allows a
+/// moment later, when it has read its roles and definitions.
+pub const LASTING: Duration = Duration::from_secs(30);
 
 /// What is known of one watch.
 #[derive(Debug)]
@@ -24,8 +29,13 @@ pub struct Book {
     pub namespace: Option<String>,
     /// Whether a list was ever complete.
     pub complete: bool,
+    /// The highest version of an object heard of.
     /// Why the server does not answer; none while it does.
     pub failure: Option<Failure>,
+    /// Since when the server refuses, and says nothing else between.
+    refused: Option<Instant>,
+    /// Whether it has refused for so long that the kind is done without.
+    waived: bool,
     /// What a list that is under way has named so far.
     listed: Option<BTreeSet<Key>>,
     /// The objects that cannot be read, and why.
@@ -53,11 +63,20 @@ impl Book {
     /// Nothing heard yet.
     #[must_use]
     pub fn new(watched: Watched, namespace: Option<String>) -> Self {
-        Self { watched, namespace, complete: false, failure: None, listed: None, unreadable: BTreeMap::new() }
+        Self {
+            watched,
+            namespace,
+            complete: false,
+            failure: None,
+            refused: None,
+            waived: false,
+            listed: None,
+            unreadable: BTreeMap::new(),
+        }
     }
 
-    /// Takes in a piece of news.
-    pub fn hear(&mut self, news: News) -> Effect {
+    /// Takes in a piece of news, heard at that time.
+    pub fn hear(&mut self, news: News, at: Instant) -> Effect {
         match news {
             News::Began => {
                 self.listed = Some(BTreeSet::new());
@@ -85,17 +104,23 @@ impl Book {
                 self.unreadable.retain(|key, _| listed.contains(key));
                 Effect::Sweep(listed)
             }
-            News::Answering => match self.failure.take() {
-                Some(_) => Effect::State,
-                None => Effect::Nothing,
-            },
-            News::Failing(failure) => self.fail(failure),
+            News::Answering => {
+                self.refused = None;
+                if self.failure.take().is_some() { Effect::State } else { Effect::Nothing }
+            }
+            News::Failing(failure) => self.fail(failure, at),
         }
     }
 
-    fn fail(&mut self, failure: Failure) -> Effect {
+    fn fail(&mut self, failure: Failure, at: Instant) -> Effect {
         if failure.trouble.is_ordinary() {
             return Effect::Nothing;
+        }
+        if failure.trouble.may_stay() {
+            let since = *self.refused.get_or_insert(at);
+            self.waived |= at.saturating_duration_since(since) >= LASTING;
+        } else {
+            self.refused = None;
         }
         let before = self.failure.replace(failure).map(|before| before.trouble);
         if before == self.failure.as_ref().map(|now| now.trouble) { Effect::Nothing } else { Effect::State }
@@ -107,12 +132,17 @@ impl Book {
         }
     }
 
+    /// What was refused so far says nothing: a server that could not tell what cannot be done without was
+    /// starting.
+    pub fn wait_anew(&mut self) {
+        (self.refused, self.waived) = (None, false);
+    }
+
     /// Whether nothing more is to be waited for: the list was complete, or somebody has to give a right or
-    /// install a definition first, and it can be done without.
+    /// install a definition first, has not for [`LASTING`], and it can be done without.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let refused = self.failure.as_ref().is_some_and(|failure| failure.trouble.is_refusal());
-        self.complete || (!self.watched.required && refused)
+        self.complete || (!self.watched.required && self.waived)
     }
 
     /// What is followed, in words.

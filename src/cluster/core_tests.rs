@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cluster::books;
+use crate::cluster::books::{self, LASTING};
 use crate::cluster::kinds::{self, watched};
 use crate::cluster::trouble::{Failure, Trouble};
 use crate::cluster::watch::{Heard, News};
@@ -65,6 +65,12 @@ impl World {
         match kinds::read(watched, self.core.roles, value.clone()) {
             Ok(read) => News::Seen(read),
             Err((key, words)) => News::Unreadable(key, words),
+        }
+    }
+
+    fn refuse(&mut self, subjects: &[Subject], trouble: Trouble) {
+        for subject in subjects {
+            self.tell(*subject, [News::Failing(Failure::new(trouble, "no"))]);
         }
     }
 
@@ -282,15 +288,37 @@ fn a_controller_writes_once_it_leads_and_has_seen_or_may_not_see_everything() {
     for kind in [Kind::Pod, Kind::HorizontalPodAutoscaler, Kind::NetworkPolicy] {
         world.list(kind, &[]);
     }
-    let refused = |trouble| News::Failing(Failure::new(trouble, "no"));
-    world.tell(Subject::Edges, [refused(Trouble::Forbidden)]);
-    world.tell(Subject::Objects(Kind::PodDisruptionBudget), [refused(Trouble::Faulty)]);
+    world.refuse(&[Subject::Edges], Trouble::Forbidden);
+    let budgets = Subject::Objects(Kind::PodDisruptionBudget);
+    world.refuse(&[budgets], Trouble::Faulty);
     assert!(!world.core.may_write(), "a fault passes");
-    world.tell(Subject::Objects(Kind::PodDisruptionBudget), [refused(Trouble::Forbidden)]);
+    world.refuse(&[budgets], Trouble::Forbidden);
+    assert!(!world.core.may_write(), "a server that starts allows it a moment later");
+    world.now += LASTING;
+    world.refuse(&[budgets, Subject::Edges], Trouble::Forbidden);
     assert!(world.core.may_write());
     assert!(world.core.reports.programmed.is_none(), "who may not ask the edges asks itself");
     world.core.lead(false);
     assert!(!world.core.may_write());
+}
+
+#[test]
+fn what_was_refused_before_the_first_lists_counts_for_nothing() {
+    let mut world = World::controller();
+    world.core.lead(true);
+    let objects = [Kind::Pod, Kind::HorizontalPodAutoscaler, Kind::NetworkPolicy, Kind::PodDisruptionBudget];
+    let optional: Vec<Subject> = objects.map(Subject::Objects).into_iter().chain([Subject::Edges]).collect();
+    for _ in 0..4 {
+        world.refuse(&optional, Trouble::Forbidden);
+        world.now += LASTING;
+    }
+    let mut world = world.listed();
+    world.settle();
+    world.refuse(&optional, Trouble::Forbidden);
+    assert!(!world.core.may_write());
+    world.now += LASTING;
+    world.refuse(&optional, Trouble::Forbidden);
+    assert!(world.core.may_write());
 }
 
 #[test]

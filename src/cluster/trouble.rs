@@ -108,6 +108,13 @@ impl Trouble {
         self == Self::Outdated
     }
 
+    /// Whether it can be for good: a right that nobody means to give, a kind that is not there. Who we are, an API
+    /// server will know again.
+    #[must_use]
+    pub fn may_stay(self) -> bool {
+        matches!(self, Self::Forbidden | Self::NotServed)
+    }
+
     /// Whether only somebody's deed ends it: a right given, a definition installed.
     #[must_use]
     pub fn is_refusal(self) -> bool {

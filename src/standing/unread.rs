@@ -27,7 +27,8 @@ fn warning(kind: Kind) -> Option<String> {
         ),
         Kind::HorizontalPodAutoscaler => (
             "HorizontalPodAutoscalers",
-            "one that scales the version's Deployment is not known, and the count that it sets is set back",
+            "one that scales the version's Deployment is not known, and the count that it sets is set back, but for \
+             one that was known before",
             "`horizontalpodautoscalers` (autoscaling)",
         ),
         Kind::Deployment

@@ -16,9 +16,10 @@ impl Core {
     /// Takes in what the watches tell; returns what is worth a line in the log.
     pub fn take(&mut self, heard: impl IntoIterator<Item = Heard>) -> Vec<Remark> {
         let (mut edits, mut remarks) = (Vec::new(), Vec::new());
+        let began = self.is_complete();
         for Heard { watch, at, news } in heard {
             let Some(book) = self.books.get_mut(watch) else { continue };
-            let (subject, effect) = (book.watched.subject, book.hear(news));
+            let (subject, effect) = (book.watched.subject, book.hear(news, at));
             match effect {
                 Effect::Seen(read) => edits.extend(self.see(read, at)),
                 Effect::Gone(key) => edits.extend(self.lose(subject, key, at)),
@@ -44,6 +45,9 @@ impl Core {
             }
         }
         self.update(edits);
+        if !began && self.is_complete() {
+            self.books.iter_mut().for_each(Book::wait_anew);
+        }
         self.note_unread();
         remarks
     }

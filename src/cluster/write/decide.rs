@@ -227,7 +227,9 @@ impl Survey {
             self.pending |= memory.is_pending(&dpv.meta.key);
             return;
         }
-        let prepared = memory.prepare(desired, dpv.spec.suspend);
+        let left = situation.sight.is_unlisted(Kind::HorizontalPodAutoscaler, &target.key.namespace)
+            && live.and_then(|live| mark(live.meta)).is_some_and(|mark| mark.autoscaled);
+        let prepared = memory.prepare(desired, dpv.spec.suspend, left);
         let write = |act| Write { target: target.clone(), cause: dpv.reference(), act };
         let create = || write(Act::Create { object: prepared.object.clone(), owner: uid.to_owned() });
         match live {

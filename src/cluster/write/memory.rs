@@ -99,10 +99,12 @@ impl Memory {
     }
 
     /// A desired object as it is sent; its hashes are worked out once. An autoscaler leaves a Deployment of 0
-    /// replicas alone, and so would never bring a suspended one there: its count is ours as long.
-    pub(super) fn prepare(&mut self, desired: &Desired, suspended: bool) -> Prepared {
+    /// replicas alone, and so would never bring a suspended one there: its count is ours as long. `left` says
+    /// that its count was left to an autoscaler, where nobody knows whether there still is one.
+    pub(super) fn prepare(&mut self, desired: &Desired, suspended: bool, left: bool) -> Prepared {
         let target = &desired.reference;
-        let autoscaled = target.kind == Kind::Deployment && !suspended && self.index.is_scaled(&target.key);
+        let scaled = || left || self.index.is_scaled(&target.key);
+        let autoscaled = target.kind == Kind::Deployment && !suspended && scaled();
         let known = self
             .marks
             .get(target)

@@ -221,6 +221,31 @@ fn an_autoscalers_replicas_are_its_own() {
 }
 
 #[test]
+fn what_was_left_to_an_autoscaler_stays_so_where_nobody_knows_of_it() {
+    let mut world = World::shop(&["v1"]);
+    let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "x"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-v1"}}});
+    world.put(Kind::HorizontalPodAutoscaler, scaler);
+    world.rest();
+    world.edit(DEPLOYMENT, "shop-v1", |it| it["spec"]["replicas"] = json!(20));
+    world.rest();
+    let replicas = |world: &World| world.get(DEPLOYMENT, "shop-v1").unwrap()["spec"]["replicas"].clone();
+    // Another process may not read autoscalers.
+    world.deaf.insert(Kind::HorizontalPodAutoscaler);
+    world.begin();
+    world.edit(DPV, "shop-v1", |it| it["spec"]["deploymentSpec"] = image("shop:3"));
+    world.rest();
+    assert_eq!((replicas(&world), image_of(&world, "shop-v1")), (json!(20), "shop:3".to_owned()));
+    // And one that may, and finds none, takes the count back.
+    world.delete(Kind::HorizontalPodAutoscaler, "x");
+    world.deaf.clear();
+    world.begin();
+    world.rest();
+    assert_eq!(replicas(&world), 1);
+}
+
+#[test]
 fn a_version_that_is_suspended_runs_no_pods_though_an_autoscaler_scales_it() {
     let scaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": "x"},

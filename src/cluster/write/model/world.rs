@@ -1,15 +1,17 @@
 //! A controller, the server it writes to, and the time between them.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::server::{Server, id};
+use crate::cluster::books::LASTING;
 use crate::cluster::clock::Now;
 use crate::cluster::core::Core;
 use crate::cluster::kinds::{self, Roles, Subject, Watched};
+use crate::cluster::trouble::{Failure, Trouble};
 use crate::cluster::watch::{Heard, News};
 use crate::cluster::write::outcome::{Answer, classify, whose};
 use crate::cluster::write::{Act, Outcome, Write};
@@ -117,6 +119,9 @@ impl World {
         self.heard = self.server.log.len();
         let mut news = Vec::new();
         for (at, watched) in self.watched.iter().enumerate() {
+            if matches!(watched.subject, Subject::Objects(kind) if self.deaf.contains(&kind)) {
+                continue;
+            }
             news.push(heard(at, News::Began));
             for ((kind, _), object) in &self.server.objects {
                 if watched.subject == Subject::Objects(*kind) {
@@ -126,6 +131,18 @@ impl World {
             news.push(heard(at, News::Complete));
         }
         self.core.take(news);
+        for kind in self.deaf.clone() {
+            self.refuse(kind);
+        }
+    }
+
+    /// The server refuses to tell of a kind, until nobody waits for that any more.
+    fn refuse(&mut self, kind: Kind) {
+        let Some(watch) = self.place(kind) else { return };
+        for waited in [Duration::ZERO, LASTING] {
+            let news = News::Failing(Failure::new(Trouble::Forbidden, "no"));
+            self.core.take([Heard { watch, at: self.started + waited, news }]);
+        }
     }
 
     /// Lets the controller hear so many of the changes that it has not heard yet.
