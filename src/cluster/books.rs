@@ -30,6 +30,7 @@ pub struct Book {
     /// Whether a list was ever complete.
     pub complete: bool,
     /// The highest version of an object heard of.
+    pub reached: u64,
     /// Why the server does not answer; none while it does.
     pub failure: Option<Failure>,
     /// Since when the server refuses, and says nothing else between.
@@ -67,6 +68,7 @@ impl Book {
             watched,
             namespace,
             complete: false,
+            reached: 0,
             failure: None,
             refused: None,
             waived: false,
@@ -84,6 +86,9 @@ impl Book {
             }
             News::Seen(read) => {
                 self.list(read.key());
+                if let Read::Object(_, version) = &read {
+                    self.reached = self.reached.max(*version);
+                }
                 self.unreadable.remove(read.key());
                 Effect::Seen(read)
             }

@@ -69,8 +69,6 @@ pub struct Core {
     edges: Edges,
     /// When they have to be looked at again.
     edges_due: Option<Instant>,
-    /// The highest version of a Router heard of.
-    reached: u64,
     /// What the table in service holds.
     served: Served,
     /// Specifications of Routers that were new.
@@ -131,7 +129,6 @@ impl Core {
             max_rolling: MAX_ROLLING,
             edges: Edges::default(),
             edges_due: None,
-            reached: 0,
             served: Served::default(),
             specifications: 0,
         }
@@ -215,7 +212,7 @@ impl Core {
         let again = self.ask_edges(instant);
         self.hear_writer();
         // What is new of a Router beside what is kept of it is served as well.
-        let served = Served { routers: Some(self.reached), specifications: self.specifications };
+        let served = Served { routers: Some(self.reached()), specifications: self.specifications };
         if self.changes.is_empty() && self.compiled.is_some() && self.affected.is_empty() {
             self.served = served;
             return Settled { published: None, again };

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cluster::books::{self, LASTING};
 use crate::cluster::kinds::{self, watched};
+use crate::cluster::reached::Reached;
 use crate::cluster::trouble::{Failure, Trouble};
 use crate::cluster::watch::{Heard, News};
 use crate::inventory::report::Programmed;
@@ -161,7 +162,7 @@ fn nothing_is_served_before_every_list_is_complete() {
     world.settle();
     assert_eq!(world.served(), ["shop.example.com"]);
     assert!(world.core.missing().is_empty());
-    assert_eq!(world.core.served().routers, Some(10));
+    assert_eq!(world.core.served().routers, Some(Reached::All(10)));
 }
 
 #[test]
@@ -246,7 +247,7 @@ fn a_table_is_published_where_it_differs_and_its_age_is_known() {
     assert_eq!(world.settle(), Settled::default());
     world.apply(Kind::Router, &router("shop", 20, 1));
     assert_eq!(world.settle().published, None, "only its version differs");
-    assert_eq!(world.core.served().routers, Some(20));
+    assert_eq!(world.core.served().routers, Some(Reached::All(20)));
     world.apply(Kind::EndpointSlice, &slice("10.0.0.2"));
     assert_eq!(world.settle().published, Some(heard + Duration::from_secs(1)));
     assert_eq!(world.tables.borrow().len(), 2);
@@ -378,6 +379,25 @@ fn a_router_is_programmed_when_the_edges_say_so() {
     world.now = again.unwrap();
     world.settle();
     assert_eq!(condition(&world), ("False".into(), "NoEdge".into()));
+}
+
+#[test]
+fn what_is_served_of_several_namespaces_is_told_of_each() {
+    let mut world = World::edge();
+    let of =
+        |name: &'static str| world.watches.iter().map(move |(watched, _)| (*watched, Some(name.to_owned())));
+    let watches: Vec<_> = of("n").chain(of("m")).collect();
+    world.core = Core::new(world.core.roles, Settings::default(), &watches, Box::new(|_| {}));
+    world.watches = watches;
+    let mut world = world.listed();
+    // The namespace `m`, in which there is nothing.
+    let (first, at) = (world.watches.len() / 2, world.now);
+    for watch in first..world.watches.len() {
+        world.core.take([News::Began, News::Complete].map(|news| Heard { watch, at, news }));
+    }
+    world.settle();
+    let expected = Reached::by([(Some("m".to_owned()), 0), (Some("n".to_owned()), 10)]);
+    assert_eq!(world.core.served().routers, Some(expected));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! An edge reports one number: the highest `resourceVersion` of a Router that its table holds. Versions of
 //! one kind are integers that only grow (Kubernetes says so since 1.35, and it was so before), so whoever
-//! has seen that version has seen all below it, and one number stands for ten thousand Routers. A change is
-//! reported at once, but never twice within a second, and an edge that has nothing new to say renews its
+//! has seen that version has seen all below it, and one number stands for ten thousand Routers. One that watches
+//! some namespaces reports one for each of them ([`Reached`]). A change is reported at once, but never twice within a second, and an edge that has nothing new to say renews its
 //! Lease every ten seconds, as a node does. One that does not for four times as long is not waited for.
 
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::reached::Reached;
 use super::trouble::{Failure, Pause, Trouble};
 use crate::api::names;
 use crate::inventory::Key;
@@ -35,10 +36,10 @@ const BETWEEN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an edge reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The highest version of a Router that its table holds.
-    pub routers: u64,
+    pub routers: Reached,
     /// It stays in force for so long without being renewed; zero where the edge has left.
     pub duration: Duration,
 }
@@ -48,7 +49,7 @@ impl Report {
     #[must_use]
     pub fn read(lease: &Value) -> Self {
         let annotation = |name: &str| lease.get("metadata")?.get("annotations")?.get(name)?.as_str();
-        let routers = annotation(names::ANNOTATION_ROUTERS).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let routers = Reached::read(annotation(names::ANNOTATION_ROUTERS).unwrap_or_default());
         let text = |pointer| lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let seconds = lease.pointer("/spec/leaseDurationSeconds").and_then(Value::as_u64).unwrap_or(0);
         let left = text("/spec/holderIdentity").is_empty();
@@ -104,26 +105,29 @@ impl Edges {
         self.wanted.remove(router);
     }
 
-    /// How the Routers stand at `now`, and when an edge's Lease runs out next.
+    /// How the Routers stand at `now`, and when an edge's Lease runs out next. An edge that does not watch a
+    /// Router's namespace is not waited for.
     #[must_use]
     pub fn programmed(&self, now: Instant) -> (Programmed, Option<Instant>) {
         let live = || {
             let reports =
-                self.reports.values().map(|(report, heard)| (report.routers, *heard + report.duration));
+                self.reports.values().map(|(report, heard)| (&report.routers, *heard + report.duration));
             reports.filter(|(_, until)| *until > now)
         };
-        let served = live().map(|(routers, _)| routers).min();
-        let behind = self.wanted.iter().filter(|(_, wanted)| wanted.version > served.unwrap_or(0));
-        let behind = behind.map(|(router, _)| router.clone()).collect();
-        (Programmed { running: served.is_some(), behind }, live().map(|(_, until)| until).min())
+        let served = |namespace: &str| live().filter_map(|(reached, _)| reached.of(namespace)).min();
+        let is_behind =
+            |(router, wanted): &(&Key, &Wanted)| wanted.version > served(&router.namespace).unwrap_or(0);
+        let behind = self.wanted.iter().filter(is_behind).map(|(router, _)| router.clone()).collect();
+        let again = live().map(|(_, until)| until).min();
+        (Programmed { running: again.is_some(), behind }, again)
     }
 }
 
 /// What this process's edge serves.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Served {
     /// The highest version of a Router that its table holds; none before the first table.
-    pub routers: Option<u64>,
+    pub routers: Option<Reached>,
     /// How often somebody may have waited for that: it grows with each specification that is new.
     pub specifications: u64,
 }
@@ -145,8 +149,8 @@ impl Reporter {
     pub async fn run(mut self, leaving: CancellationToken) {
         let (mut pause, mut failing) = (Pause::default(), None);
         loop {
-            let served = *self.served.borrow_and_update();
-            let wait = match served.routers {
+            let served = self.served.borrow_and_update().clone();
+            let wait = match &served.routers {
                 Some(routers) => {
                     let written = self.write(routers, false).await;
                     told(&mut failing, written.as_ref().err());
@@ -166,17 +170,17 @@ impl Reporter {
             };
             tokio::select! {
                 () = leaving.cancelled() => break,
-                () = self.renewal(served, wait) => {}
+                () = self.renewal(&served, wait) => {}
             }
         }
         if self.served.borrow().routers.is_some() {
-            let written = self.write(0, true).await;
+            let written = self.write(&Reached::All(0), true).await;
             told(&mut failing, written.as_ref().err());
         }
     }
 
     /// Until the next report is due.
-    async fn renewal(&mut self, told: Served, longest: Duration) {
+    async fn renewal(&mut self, told: &Served, longest: Duration) {
         let due = async {
             tokio::time::sleep(BETWEEN).await;
             let is_new = |now: &Served| {
@@ -190,7 +194,7 @@ impl Reporter {
         let _ = timeout(longest.min(RENEWAL * 360), due).await;
     }
 
-    async fn write(&self, routers: u64, left: bool) -> Result<(), Failure> {
+    async fn write(&self, routers: &Reached, left: bool) -> Result<(), Failure> {
         let name = lease_name(&self.pod);
         let lease = self.lease(&name, routers, left);
         let parameters = PatchParams::apply(names::MANAGER).force();
@@ -202,7 +206,7 @@ impl Reporter {
         }
     }
 
-    fn lease(&self, name: &str, routers: u64, left: bool) -> Value {
+    fn lease(&self, name: &str, routers: &Reached, left: bool) -> Value {
         let owners: Vec<Value> = self
             .pod_uid
             .iter()
@@ -253,7 +257,7 @@ mod tests {
     use super::*;
 
     fn report(routers: u64) -> Report {
-        Report { routers, duration: DURATION }
+        Report { routers: Reached::All(routers), duration: DURATION }
     }
 
     fn behind(edges: &Edges, now: Instant) -> Vec<String> {
@@ -295,10 +299,27 @@ mod tests {
         assert_eq!((programmed.running, programmed.behind.len()), (true, 1));
         assert_eq!(again, Some(now + DURATION));
         assert!(behind(&edges, now + DURATION).is_empty());
-        edges.hear(b, Report { routers: 0, duration: Duration::ZERO }, now + DURATION);
+        edges.hear(b, Report { duration: Duration::ZERO, ..report(0) }, now + DURATION);
         let (programmed, again) = edges.programmed(now + DURATION);
         assert_eq!((programmed.running, again), (false, None));
         assert_eq!(programmed.behind.len(), 1);
+    }
+
+    #[test]
+    fn what_came_of_one_namespace_says_nothing_of_another() {
+        let (mut edges, now) = (Edges::default(), Instant::now());
+        let each = |a, b| Report { routers: Reached::read(&format!("a={a} b={b}")), duration: DURATION };
+        edges.router(&Key::new("a", "shop"), Some(1), 10, false);
+        // It has heard of a later Router of another namespace, and not yet of this one.
+        edges.hear(Key::new("s", "e"), each(9, 12), now);
+        assert_eq!(behind(&edges, now), ["shop"]);
+        edges.hear(Key::new("s", "e"), each(10, 12), now);
+        assert!(behind(&edges, now).is_empty());
+        // One that watches another namespace alone is not waited for, nor is it enough.
+        edges.hear(Key::new("s", "f"), Report { routers: Reached::read("b=12"), duration: DURATION }, now);
+        assert!(behind(&edges, now).is_empty());
+        edges.forget(&Key::new("s", "e"));
+        assert_eq!(behind(&edges, now), ["shop"]);
     }
 
     #[test]
@@ -329,11 +350,13 @@ mod tests {
         let _guard = runtime.enter();
         let api = Api::namespaced(kube::Client::new(service, "s"), "s");
         let reporter = Reporter { api, pod: "p".into(), pod_uid: Some("u".into()), served };
-        let lease = reporter.lease("synkronic-edge-p", 42, false);
+        let lease = reporter.lease("synkronic-edge-p", &Reached::All(42), false);
         assert_eq!(Report::read(&lease), report(42));
         assert_eq!(lease["metadata"]["ownerReferences"][0]["uid"], "u");
-        assert!(Report::read(&reporter.lease("synkronic-edge-p", 42, true)).duration.is_zero());
-        assert_eq!(Report::read(&json!({})), Report { routers: 0, duration: Duration::ZERO });
+        assert!(
+            Report::read(&reporter.lease("synkronic-edge-p", &Reached::All(42), true)).duration.is_zero()
+        );
+        assert_eq!(Report::read(&json!({})), Report { duration: Duration::ZERO, ..report(0) });
         // It is a Lease: an API server would refuse another form of a time.
         serde_json::from_value::<k8s_openapi::api::coordination::v1::Lease>(lease).unwrap();
         assert_eq!(micro_time(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000000Z");

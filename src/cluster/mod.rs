@@ -10,7 +10,7 @@
 //! | [`clock`] | what is waited for is measured on a clock that nobody sets |
 //! | [`core`] | everything known, and what follows from it; without clock and I/O |
 //! | [`control`] | the loop around it |
-//! | [`edges`] | what each edge serves, and so which Routers are programmed |
+//! | [`edges`], [`reached`] | what each edge serves, and so which Routers are programmed |
 //! | [`shelf`] | the file of what was last known |
 //! | [`mod@write`] | what is written: decided purely, sent thinly |
 //! | [`lease`] | which of several controllers writes |
@@ -27,6 +27,7 @@ pub mod edges;
 pub mod followers;
 pub mod kinds;
 pub mod lease;
+pub mod reached;
 pub mod shelf;
 pub mod trouble;
 pub mod watch;

@@ -85,7 +85,6 @@ impl Core {
                 && condition.status == "True"
                 && condition.observed_generation == generation
         });
-        self.reached = self.reached.max(version);
         if self.edges.router(&router.meta.key, generation, version, programmed) {
             self.specifications += 1;
         }

@@ -7,8 +7,9 @@ use super::Core;
 use crate::cluster::books::Book;
 use crate::cluster::edges::Served;
 use crate::cluster::kinds::Subject;
+use crate::cluster::reached::Reached;
 use crate::cluster::write::Sight;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Kind};
 use crate::standing::Statuses;
 
 impl Core {
@@ -88,6 +89,13 @@ impl Core {
     /// What the table in service holds.
     #[must_use]
     pub fn served(&self) -> Served {
-        self.served
+        self.served.clone()
+    }
+
+    /// Up to which version the Routers have been heard of.
+    pub(super) fn reached(&self) -> Reached {
+        let of_routers = |book: &&Book| book.watched.subject == Subject::Objects(Kind::Router);
+        let books = self.books.iter().filter(of_routers);
+        Reached::by(books.map(|book| (book.namespace.clone(), book.reached)))
     }
 }
