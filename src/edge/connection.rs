@@ -149,7 +149,13 @@ fn urgent(guest: &Guest) -> Option<Order> {
         return Some(Order::Park);
     }
     let ours = matches!(watch.phase(), Phase::Opening | Phase::Head);
-    (ours && watch.expired()).then_some(Order::Expired)
+    if ours && watch.is_flushed() && watch.expired() {
+        return Some(Order::Expired);
+    }
+    // While the client takes nothing hyper asks for no more of a response, whose body would find out; and words of
+    // ours would land in the midst of what hyper has not written.
+    let blocked = (ours || watch.phase() == Phase::Relay) && !watch.is_flushed();
+    (blocked && watch.expired()).then_some(Order::Cut)
 }
 
 /// hyper ended with an error: it has refused a head by itself, or the connection broke.

@@ -13,6 +13,10 @@ use std::time::Duration;
 use super::clock::millis;
 use super::limits::Limits;
 use super::tunnel::Tunnel;
+use super::worker::BUFFER;
+
+/// What may wait unsent where the kernel decides: what Linux lets a send buffer grow to (`net.ipv4.tcp_wmem`).
+const MOST_UNSENT: usize = 4 << 20;
 
 /// What a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,18 +59,24 @@ pub(crate) enum Order {
 }
 
 /// A stretch of time in which a peer owes progress.
+///
+/// What it owes grows with time and shrinks with what it makes, but never below nothing: a fast start buys no time
+/// for a stop.
 #[derive(Debug, Default)]
 struct Progress {
     active: Cell<bool>,
+    /// The last look; 0 before the first.
     stamp: Cell<u64>,
+    /// Made since then.
     bytes: Cell<u64>,
+    /// Thousandths of bytes that were owed then.
+    debt: Cell<u64>,
 }
 
 impl Progress {
     fn begin(&self) {
         if !self.active.replace(true) {
             self.stamp.set(0);
-            self.bytes.set(0);
         }
     }
 
@@ -78,18 +88,21 @@ impl Progress {
         self.bytes.set(self.bytes.get().saturating_add(bytes as u64));
     }
 
-    /// Whether less came than the rate asks for, after the grace.
-    fn too_slow(&self, now: u64, limits: &Limits) -> bool {
+    /// Whether more is owed than the rate asks for in the grace; `unseen` bytes may have been made beside those told
+    /// of.
+    fn too_slow(&self, now: u64, limits: &Limits, unseen: u64) -> bool {
+        let made = self.bytes.take().saturating_mul(1000);
         if !self.active.get() {
             return false;
         }
-        if self.stamp.get() == 0 {
-            self.stamp.set(now);
-            return false;
-        }
-        let took = now.saturating_sub(self.stamp.get());
-        let owed = took.saturating_mul(u64::from(limits.progress_rate)) / 1000;
-        took > millis(limits.progress_grace) && self.bytes.get() < owed
+        let rate = u64::from(limits.progress_rate);
+        let owed = match self.stamp.replace(now) {
+            0 => 0,
+            before => now.saturating_sub(before).saturating_mul(rate).saturating_add(self.debt.get()),
+        };
+        self.debt.set(owed.saturating_sub(made));
+        let borne = millis(limits.progress_grace).saturating_mul(rate);
+        self.debt.get() > borne.saturating_add(unseen.saturating_mul(1000))
     }
 }
 
@@ -347,10 +360,15 @@ impl Watch {
 
     /// One look of the sweep: stamps what is new, tells the task what took too long.
     pub(crate) fn look(&self, now: u64, limits: &Limits) {
-        if self.write.too_slow(now, limits) {
+        // The socket takes hyper's buffer while it holds less than `unsent`, then nothing until it holds half of that:
+        // of a client that reads slowly, but steadily, there is nothing to be seen meanwhile. What it acknowledges is
+        // told by unsafe calls only; TCP_USER_TIMEOUT ends readers of a few KiB/s whose window opens by less than a
+        // segment.
+        let lump = limits.unsent.unwrap_or(MOST_UNSENT) / 2 + BUFFER;
+        if self.write.too_slow(now, limits, lump as u64) {
             return self.tell(Order::Cut);
         }
-        if self.read.too_slow(now, limits) {
+        if self.read.too_slow(now, limits, 0) {
             self.read.end();
             return self.tell(Order::SlowBody);
         }
@@ -429,5 +447,37 @@ mod tests {
         watch.sent(11 << 10);
         watch.look(11_001, &limits);
         assert_eq!(watch.take_order(), Order::None);
+    }
+
+    #[test]
+    fn a_fast_start_buys_no_time_for_a_stop() {
+        // The grace is 10 s, and the rate 1 KiB/s.
+        let (limits, progress) = (Limits::default(), Progress::default());
+        progress.begin();
+        assert!(!progress.too_slow(500, &limits, 0));
+        progress.made(1 << 30);
+        assert!(!progress.too_slow(1_000, &limits, 0));
+        assert!(!progress.too_slow(11_000, &limits, 0));
+        assert!(progress.too_slow(11_500, &limits, 0));
+        // What the kernel may have passed on unseen is not held against the peer.
+        assert!(!progress.too_slow(12_000, &limits, 2 << 10));
+        progress.made(2 << 10);
+        assert!(!progress.too_slow(12_500, &limits, 0));
+    }
+
+    #[test]
+    fn the_rate_is_enough_at_any_pace() {
+        let (limits, progress) = (Limits::default(), Progress::default());
+        progress.begin();
+        for second in 1..1_000 {
+            if second % 9 == 0 {
+                progress.made(9 << 10);
+            }
+            assert!(!progress.too_slow(second * 1_000, &limits, 0), "after {second} s");
+        }
+        progress.end();
+        assert!(!progress.too_slow(2_000_000, &limits, 0));
+        progress.begin();
+        assert!(!progress.too_slow(3_000_000, &limits, 0), "a stretch begins anew");
     }
 }

@@ -43,7 +43,7 @@ const SWEEP: Duration = Duration::from_millis(500);
 const GRACE: u64 = 1_000;
 const GRACE_PART: u32 = 10;
 /// Bytes that hyper reads, and queues, for one connection.
-const BUFFER: usize = 64 << 10;
+pub(crate) const BUFFER: usize = 64 << 10;
 
 /// What all workers share.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 use synkronic::edge::{Config, Limits};
@@ -217,6 +217,59 @@ fn what_the_kernel_holds_for_a_slow_upstream_is_bounded() {
     client.send("POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 10000000000\r\n\r\n");
     let held = pour(&mut client.stream) - (16 << 20);
     assert!(held < 2 << 20, "{held} bytes are held for an upstream that reads nothing");
+}
+
+/// An upstream whose answer never ends.
+fn endless() -> Upstream {
+    Upstream::new(|_, mut visit| {
+        visit.head().unwrap();
+        visit.send("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n");
+        while visit.client.stream.write_all(&[b'x'; 64 << 10]).is_ok() {}
+    })
+}
+
+/// A client of it that has read its head.
+fn reader(rig: &Rig, receive_buffer: usize) -> Client {
+    let mut client = rig.client();
+    SockRef::from(&client.stream).set_recv_buffer_size(receive_buffer).unwrap();
+    client.send(get("/"));
+    client.head().unwrap();
+    client
+}
+
+#[test]
+fn a_steady_slow_reader_lives_and_one_that_was_fast_and_stops_does_not() {
+    // What the socket takes at once is eight seconds at this rate, and four of the steady one: more than the grace.
+    const RATE: u32 = 16 << 10;
+    let limits = Limits { progress_grace: Duration::from_secs(1), progress_rate: RATE, ..Limits::default() };
+    let upstream = endless();
+    let rig = with(limits, &upstream);
+    let mut stops = reader(&rig, 64 << 10);
+    stops.exactly(32 << 20);
+    let (mut steady, began) = (reader(&rig, 16 << 10), Instant::now());
+    let mut taken = 0.0;
+    until("the one that stops is never cut off", || {
+        if taken < 2.0 * f64::from(RATE) * began.elapsed().as_secs_f64() {
+            let count = steady.stream.read(&mut [0; 4 << 10]).expect("it reads steadily");
+            assert_ne!(count, 0, "cut off after {:?}", began.elapsed());
+            taken += count as f64;
+        }
+        rig.metric("synkronic_edge_connections") == 1.0
+    });
+    assert_ne!(steady.stream.read(&mut [0; 4 << 10]).expect("it reads steadily"), 0);
+}
+
+#[test]
+fn a_response_whose_client_takes_nothing_ends_at_the_streams_limit() {
+    let upstream = endless();
+    let limits = Limits {
+        stream_idle: Duration::from_millis(500),
+        progress_grace: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let rig = with(limits, &upstream);
+    let _stops = reader(&rig, 64 << 10);
+    rig.await_metric("synkronic_edge_connections", |n| n == 0.0);
 }
 
 /// Run by the test below in a process of its own, which may use up its file descriptors.
