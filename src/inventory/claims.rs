@@ -4,15 +4,26 @@
 //! no status speaks, to the oldest Router that lists it. So an older Router that adds a host later does not
 //! take it from the one that has it. Where an administrator keeps a host for some namespaces, a Router of another
 //! holds it never, whatever its status says. A Router's version names (`version-2.shop.example.com`) belong to the
-//! namespace that holds the host they are made from.
+//! namespace that holds the host they are made from: nobody else claims one of them later, nor a wildcard that would
+//! cover them.
 
 use std::collections::BTreeSet;
 
 use super::Inventory;
 use super::key::Key;
 use super::object::RouterFacts;
+use super::offer::SubdomainPattern;
 use crate::api::{Host, HostClaim};
 use jiff::Timestamp;
+
+/// Who keeps a Router from serving a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contender<'i> {
+    /// The Router.
+    pub router: &'i Key,
+    /// Where it does not hold the host itself: its host whose versions' names are at stake.
+    pub versions_of: Option<Host>,
+}
 
 impl Inventory {
     /// The Router that holds a host as written in a spec; `None` where none lists it.
@@ -32,27 +43,33 @@ impl Inventory {
         self.host_owners.admit(&router.meta.key.namespace, host) && self.contender(router, host).is_none()
     }
 
-    /// The Router that keeps another from serving a host, if there is one: the host's holder, or, in another
-    /// namespace and with an earlier claim, the holder of a host whose version names it is one of.
+    /// Who keeps a Router from serving a host, if anybody does: the host's holder, or, in another namespace and with
+    /// an earlier claim, the holder of a host whose version names it is, or covers, one of.
     #[must_use]
-    pub fn contender(&self, router: &RouterFacts, host: &Host) -> Option<&Key> {
+    pub fn contender(&self, router: &RouterFacts, host: &Host) -> Option<Contender<'_>> {
         let holder = self.holder(host)?;
         if holder.meta.key != router.meta.key {
-            return Some(&holder.meta.key);
+            return Some(Contender { router: &holder.meta.key, versions_of: None });
         }
         let mine = claim_order(router, host);
         if let (false, ..) = mine {
             // Its claim is written: a pattern that comes to read like the host later does not take it.
             return None;
         }
-        parents(host).find_map(|(parent, at)| {
-            let above = self.holder(&parent)?;
-            let pattern = above.subdomain_pattern()?;
+        let rival = |parent: &Host, reads: &dyn Fn(&SubdomainPattern) -> bool| {
+            let above = self.holder(parent)?;
+            let earlier = claim_order(above, parent) < mine;
+            let foreign = above.meta.key.namespace != router.meta.key.namespace;
+            (earlier && foreign && above.subdomain_pattern().is_some_and(|pattern| reads(&pattern)))
+                .then(|| Contender { router: &above.meta.key, versions_of: Some(parent.clone()) })
+        };
+        let above = parents(host).find_map(|(parent, at)| {
             let name = host.as_str().get(..at)?;
-            let reads = name.ends_with(&*pattern.between) && name.starts_with(&*pattern.before);
-            let earlier = claim_order(above, &parent) < mine;
-            (reads && earlier && above.meta.key.namespace != router.meta.key.namespace)
-                .then_some(&above.meta.key)
+            rival(&parent, &|it| name.ends_with(&*it.between) && name.starts_with(&*it.before))
+        });
+        above.or_else(|| {
+            let suffix = host.wildcard_suffix()?;
+            self.wanted_hosts.keys().find_map(|below| rival(below, &|it| it.is_covered(below, suffix)))
         })
     }
 
@@ -61,13 +78,16 @@ impl Inventory {
         self.wanted_hosts.get(host).into_iter().flatten()
     }
 
-    /// The hosts, of all that some Router lists, whose standing hangs on one of these: those themselves, and
-    /// those that read like a version's name above one of them.
+    /// The hosts, of all that some Router lists, whose standing hangs on one of these: those themselves, those that
+    /// read like a version's name above one of them, and wildcards beside one of them.
     pub fn hosts_touched_by<'i>(&'i self, hosts: &'i BTreeSet<Host>) -> impl Iterator<Item = &'i Host> {
-        self.wanted_hosts.keys().filter(|wanted| {
+        let beside: BTreeSet<&str> =
+            hosts.iter().filter_map(|host| Some(host.as_str().split_once('.')?.1)).collect();
+        self.wanted_hosts.keys().filter(move |wanted| {
             let text = wanted.as_str();
             let mut ends = text.match_indices(['.', '-']);
             hosts.contains(*wanted)
+                || wanted.wildcard_suffix().is_some_and(|suffix| beside.contains(suffix))
                 || ends.any(|(at, _)| text.get(at + 1..).is_some_and(|t| hosts.contains(t)))
         })
     }

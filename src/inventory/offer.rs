@@ -105,6 +105,20 @@ impl SubdomainPattern {
         }
         Host::parse(&format!("{}{version}{}{host}", self.before, self.between)).ok()
     }
+
+    /// Whether hosts of versions, made from this host, have all behind their first dot in common with a wildcard.
+    #[must_use]
+    pub fn is_covered(&self, host: &Host, suffix: &str) -> bool {
+        if host.wildcard_suffix().is_some() {
+            return false;
+        }
+        let Some((_, before)) = self.before.split_once('.') else {
+            return format!("{}{host}", self.between).split_once('.').is_some_and(|(_, rest)| rest == suffix);
+        };
+        // Behind the first dot the version is still to come.
+        let name = suffix.strip_suffix(host.as_str()).and_then(|name| name.strip_suffix(&*self.between));
+        name.and_then(|name| name.strip_prefix(before)).is_some_and(|id| VersionId::parse(id).is_ok())
+    }
 }
 
 impl RouterFacts {

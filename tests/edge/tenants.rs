@@ -199,6 +199,22 @@ fn a_destination_comes_from_the_table_alone() {
 }
 
 #[test]
+fn a_wildcard_of_another_tenant_takes_no_versions_host() {
+    let (ours, theirs) = (named("ours"), named("theirs"));
+    let mut shop = tenant("z", "shop.test.com", "1", &ours);
+    shop[3]["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    shop[3]["spec"]["subdomain"] = json!("{version}-{host}");
+    let mut grab = tenant("a", "*.test.com", "2", &theirs);
+    grab[3]["metadata"]["creationTimestamp"] = json!("2026-02-01T00:00:00Z");
+    let mut world = World::of(grab);
+    world.apply(shop);
+    let ask = |host: &str| world.rig.ask(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+    assert_eq!(ask("base-shop.test.com").text(), "ours");
+    assert_eq!(ask("other.test.com").status, 404, "the wildcard as a whole is refused");
+    assert_eq!(theirs.connections(), 0);
+}
+
+#[test]
 fn a_pods_address_that_is_anothers_now_gets_no_old_connection() {
     // One address, first of one tenant's pod, then of another's: all that listens there is the same process here,
     // which tells connections apart.

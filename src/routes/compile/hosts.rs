@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::findings::Findings;
 use crate::api::Host;
+use crate::inventory::claims::Contender;
 use crate::inventory::object::RouterFacts;
 use crate::inventory::owners::Kept;
 use crate::inventory::{Finding, Inventory};
@@ -32,11 +33,17 @@ pub(super) fn judge(inventory: &Inventory, router: &RouterFacts) -> (BTreeSet<Ho
             None => {
                 held.insert(host);
             }
-            Some(holder) => {
-                let message = format!(
-                    "`{host}` is held by the Router `{holder}`, which claimed it first; take it out there, or \
-                     choose another host"
-                );
+            Some(Contender { router: holder, versions_of }) => {
+                let message = match versions_of {
+                    None => format!(
+                        "`{host}` is held by the Router `{holder}`, which claimed it first; take it out there, or \
+                         choose another host"
+                    ),
+                    Some(theirs) => format!(
+                        "`{host}` would take hosts of the versions of `{theirs}`, which the Router `{holder}` claimed \
+                         first; choose another host, or have its `spec.subdomain` changed"
+                    ),
+                };
                 findings.reject("HostTaken", field, message);
             }
         }

@@ -71,3 +71,44 @@ fn exact_before_wildcard_before_version() {
     world.apply([router("deep", json!({"hosts": ["*.shop.example.com"], "active": "version-3"}))]);
     assert_eq!(world.get(&Ask::get("version-2.shop.example.com/")), "version-3 active");
 }
+
+#[test]
+fn a_wildcard_takes_no_version_names_that_another_namespace_holds() {
+    for (subdomain, wildcard, version_host) in [
+        ("{version}-{host}", "*.example.com", "version-2-shop.example.com"),
+        ("preview-{version}.{host}", "*.shop.example.com", "preview-version-2.shop.example.com"),
+        ("{version}.v.{host}", "*.v.shop.example.com", "version-2.v.shop.example.com"),
+        ("x.{version}-{host}", "*.version-2-shop.example.com", "x.version-2-shop.example.com"),
+        ("{version}.{host}", "*.shop.example.com", "version-2.shop.example.com"),
+    ] {
+        let mut shop = router("shop", json!({"subdomain": subdomain}));
+        shop["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let mut world = World::of(shop_objects().into_iter().chain([shop]));
+        let grab = |namespace: &str| {
+            let mut grab = router("grab", json!({"hosts": [wildcard]}));
+            grab["metadata"]["namespace"] = json!(namespace);
+            grab["metadata"]["creationTimestamp"] = json!("2026-02-01T00:00:00Z");
+            grab
+        };
+        world.apply([grab("z")]);
+        let ask = Ask::get(&format!("{version_host}/"));
+        assert_eq!(world.get(&ask), "version-2 subdomain", "{subdomain}");
+        let report = &world.compiled().reports[&crate::inventory::Key::new("z", "grab")];
+        let taken = report.findings.iter().find(|it| it.reason == "HostTaken").unwrap();
+        assert!(
+            taken.message.contains("`n/shop`") && taken.message.contains("`shop.example.com`"),
+            "{taken:?}"
+        );
+        // Nobody is refused for what is not there any more, nor within a namespace.
+        world.apply([grab("n")]);
+        assert!(world.findings("grab").iter().all(|it| !it.starts_with("HostTaken")), "{subdomain}");
+        world.remove(crate::inventory::Kind::Router, "grab");
+        world.remove(crate::inventory::Kind::Router, "shop");
+        let report = &world.compiled().reports[&crate::inventory::Key::new("z", "grab")];
+        assert!(
+            report.findings.iter().all(|it| it.reason != "HostTaken"),
+            "{subdomain}: {:?}",
+            report.findings
+        );
+    }
+}

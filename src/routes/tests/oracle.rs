@@ -231,8 +231,14 @@ fn holds(objects: &Objects, router: &Value, host: &str) -> bool {
                 let Some((before, between)) = subdomain(other) else { return false };
                 let first = first_claimant(objects, theirs).is_some_and(|first| std::ptr::eq(first, other));
                 let reads = host.strip_suffix(theirs).and_then(|rest| rest.strip_suffix(&between));
+                // A wildcard would take what comes after the first dot of a version's name.
+                let sample = format!("{before}v{between}{theirs}");
+                let covers = host.strip_prefix("*.").is_some_and(|suffix| {
+                    !theirs.starts_with("*.")
+                        && sample.split_once('.').is_some_and(|(_, rest)| rest == suffix)
+                });
                 first
-                    && reads.is_some_and(|rest| rest.starts_with(&before))
+                    && (covers || reads.is_some_and(|rest| rest.starts_with(&before)))
                     && claim(other, theirs) < claim(router, host)
             })
     })
