@@ -103,7 +103,7 @@ async fn converse(guest: &Guest, stream: TcpStream, lead: Bytes) -> End {
             return Poll::Ready(Stop::Hyper(ended));
         }
         let silent = watch.phase() == Phase::Opening || watch.at_rest();
-        if silent && worker.closing_for_long() {
+        if silent && worker.closing_for_long(watch.since()) {
             return Poll::Ready(Stop::Leave);
         }
         Poll::Pending

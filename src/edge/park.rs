@@ -29,7 +29,7 @@ pub(crate) async fn park(guest: &Guest, stream: &mut TcpStream) -> Option<Bytes>
         match poll_bytes(cx, guest, stream) {
             Poll::Ready(bytes) => return Poll::Ready(bytes),
             // What had come by now was served; the next request goes to another process.
-            Poll::Pending if worker.closing_for_long() => return Poll::Ready(None),
+            Poll::Pending if worker.closing_for_long(watch.since()) => return Poll::Ready(None),
             Poll::Pending => {}
         }
         match watch.take_order() {

@@ -177,6 +177,11 @@ impl Watch {
         self.phase.get()
     }
 
+    /// When the sweep first saw the phase; `None` before.
+    pub(crate) fn since(&self) -> Option<u64> {
+        Some(self.stamp.get()).filter(|stamp| *stamp != 0)
+    }
+
     /// Time counts anew: a piece came.
     pub(crate) fn touch(&self) {
         self.stamp.set(0);

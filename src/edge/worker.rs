@@ -190,14 +190,17 @@ impl Worker {
         self.closing.get() != 0
     }
 
-    /// Whether it has left for so long that a client which asks for nothing is not waited for any more.
+    /// Whether it has left for so long that a client which has asked for nothing since `since` is not waited for any
+    /// more.
     ///
     /// Whoever has just connected is about to ask, but browsers also connect in advance. And a client that asks one
     /// thing after the other has its next request on the way: closed at once its connection would cost it that
     /// (hyper#3792), where the answer to it says that it is the last.
-    pub(crate) fn closing_for_long(&self) -> bool {
+    pub(crate) fn closing_for_long(&self, since: Option<u64>) -> bool {
         let grace = GRACE.min(millis(self.limits().drain_timeout / GRACE_PART));
-        self.closing() && self.now().saturating_sub(self.closing.get()) >= grace
+        // What no sweep has seen yet has only begun.
+        let waited = since.map_or(0, |since| self.now().saturating_sub(self.closing.get().max(since)));
+        self.closing() && waited >= grace
     }
 
     pub(crate) fn balance(&self) -> Balance<'_> {

@@ -210,6 +210,36 @@ fn leaving_waits_for_requests_in_flight_and_closes_what_is_idle() {
 }
 
 #[test]
+fn a_response_that_ends_long_after_the_edge_began_to_leave_has_another_behind_it() {
+    let (go, wait) = channel::<()>();
+    let wait = Mutex::new(wait);
+    let upstream = Upstream::new(move |_, mut visit| {
+        while let Some(request) = visit.request() {
+            visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            if request.line().starts_with("GET") {
+                wait.lock().unwrap().recv().unwrap();
+            }
+            visit.send("2\r\nok\r\n0\r\n\r\n");
+        }
+    });
+    let rig = Rig::on(&[upstream.address]);
+    let mut client = rig.client();
+    client.send(get("/"));
+    let head = client.head().unwrap();
+    assert!(!head.to_lowercase().contains("connection: close"), "{head}");
+    // A connection that never asked for anything ends with the grace.
+    let mut silent = rig.client();
+    rig.bound.handle().drain();
+    assert!(silent.is_ended());
+    go.send(()).unwrap();
+    assert_eq!(client.chunks().unwrap(), b"ok");
+    client.send("POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 0\r\n\r\n");
+    let response = client.response();
+    assert_eq!((response.status, response.closed), (200, true));
+    rig.bound.join();
+}
+
+#[test]
 fn during_the_delay_connections_are_still_welcome() {
     let upstream = Upstream::echo();
     let limits = Limits { drain_delay: Duration::from_secs(3600), ..Limits::default() };
