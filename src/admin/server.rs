@@ -13,19 +13,20 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::Sources;
 use super::answers::answer;
 
 /// Connections at once, over all addresses; more wait.
 const CONNECTIONS: usize = 64;
-/// For a request's head, and between two requests.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For a connection: its one request and the answer to it. As long as Prometheus waits for a scrape.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An admin port that listens; dropping it ends it.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ impl Bound {
     /// # Errors
     /// Where an address cannot be bound (the error names it), or the thread cannot be started.
     pub fn build(listen: &[SocketAddr], sources: Sources) -> io::Result<Self> {
+        Self::with_patience(listen, sources, PATIENCE)
+    }
+
+    fn with_patience(listen: &[SocketAddr], sources: Sources, patience: Duration) -> io::Result<Self> {
         let mut listeners = Vec::with_capacity(listen.len());
         for address in listen {
             listeners.push(crate::listen::at(*address, |_| {}).map_err(|error| {
@@ -54,7 +59,7 @@ impl Bound {
         let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(listeners, Arc::new(sources)) => {}
+                    () = serve(listeners, Arc::new(sources), patience) => {}
                     _ = stopped => {}
                 }
             });
@@ -73,16 +78,16 @@ impl Drop for Bound {
 }
 
 /// Serves all listeners; the tasks end with the set that holds them.
-async fn serve(listeners: Vec<TcpListener>, sources: Arc<Sources>) {
+async fn serve(listeners: Vec<TcpListener>, sources: Arc<Sources>, patience: Duration) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut listening = JoinSet::new();
     for listener in listeners {
-        listening.spawn(listen(listener, Arc::clone(&sources), Arc::clone(&room)));
+        listening.spawn(listen(listener, Arc::clone(&sources), Arc::clone(&room), patience));
     }
     while listening.join_next().await.is_some() {}
 }
 
-async fn listen(listener: TcpListener, sources: Arc<Sources>, room: Arc<Semaphore>) {
+async fn listen(listener: TcpListener, sources: Arc<Sources>, room: Arc<Semaphore>, patience: Duration) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let mut connections = JoinSet::new();
     // The semaphore is never closed.
@@ -91,7 +96,8 @@ async fn listen(listener: TcpListener, sources: Arc<Sources>, room: Arc<Semaphor
             Ok((stream, _)) => {
                 let sources = Arc::clone(&sources);
                 connections.spawn(async move {
-                    converse(stream, sources).await;
+                    // Whoever sends nothing, or reads nothing, must not hold a place that a probe waits for.
+                    let _ = timeout(patience, converse(stream, sources)).await;
                     drop(permit);
                 });
             }
@@ -110,8 +116,47 @@ async fn converse(stream: TcpStream, sources: Arc<Sources>) {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
         std::future::ready(Ok::<_, Infallible>(response))
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    // A client that goes in the middle is its own affair.
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    // One request a connection, so that its time is never up in the middle of a later one. And a client that goes in
+    // the middle is its own affair.
+    let _ = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::super::Readiness;
+    use super::*;
+    use crate::meter::Meter;
+
+    fn ask(address: SocketAddr, path: &str) -> std::net::TcpStream {
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+        client
+    }
+
+    #[test]
+    fn clients_that_say_or_read_nothing_do_not_keep_probes_out() {
+        let sources = Sources {
+            meter: Arc::new(Meter::new().unwrap()),
+            table: Arc::default(),
+            readiness: Arc::new(Readiness::default()),
+        };
+        let listen = [SocketAddr::from(([127, 0, 0, 1], 0))];
+        let bound = Bound::with_patience(&listen, sources, Duration::from_millis(300)).unwrap();
+        let address = bound.addresses[0];
+        let silent = (0..CONNECTIONS).map(|_| std::net::TcpStream::connect(address).unwrap());
+        // More than all buffers take: requests whose answers nobody reads.
+        let deaf = (0..CONNECTIONS).map(|_| {
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            client.set_nonblocking(true).unwrap();
+            let _ = client.write(&b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(20_000));
+            client
+        });
+        let _held: Vec<_> = silent.chain(deaf).collect();
+        let mut answer = String::new();
+        ask(address, "/livez").read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
 }
