@@ -11,44 +11,73 @@
 /// assert_eq!(nearest("nothing", ["replicas", "selector"]), None);
 /// ```
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let lower = word.to_lowercase();
+    let mut table = Table::of(word);
     let letters = word.chars().count();
-    let limit = (letters / 3).max(1);
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let length = candidate.chars().count();
-            if length.abs_diff(letters) > limit {
-                return None;
-            }
-            let away = distance(&lower, &candidate.to_lowercase());
-            (away <= limit && away < length).then_some((away, candidate))
-        })
-        .min_by_key(|(away, _)| *away)
-        .map(|(_, candidate)| candidate)
+    // What is no nearer than the best so far is not worth finishing.
+    let mut limit = (letters / 3).max(1);
+    let mut best = None;
+    for candidate in candidates {
+        let length = candidate.chars().count();
+        if length.abs_diff(letters) > limit {
+            continue;
+        }
+        let Some(away) = table.distance(candidate, limit).filter(|away| *away < length) else { continue };
+        best = Some(candidate);
+        match away.checked_sub(1) {
+            Some(nearer) => limit = nearer,
+            None => break,
+        }
+    }
+    best
 }
 
-/// Optimal string alignment distance: changed, added, left out, or two neighbours swapped.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    // The last two rows of the usual table, and the one in the making.
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, cb) in b.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
-            let swapped = j > 0 && i > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
-            let mut best = at(&last, j) + usize::from(ca != cb);
-            best = best.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            if swapped {
-                best = best.min(at(&before_last, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
+/// The rows of the table by which a word is compared: made once for all that it is compared with.
+struct Table {
+    word: Vec<char>,
+    other: Vec<char>,
+    before_last: Vec<usize>,
+    last: Vec<usize>,
+    row: Vec<usize>,
+}
+
+impl Table {
+    fn of(word: &str) -> Self {
+        let word = word.chars().flat_map(char::to_lowercase).collect();
+        Self { word, other: Vec::new(), before_last: Vec::new(), last: Vec::new(), row: Vec::new() }
     }
-    last.last().copied().unwrap_or(0)
+
+    /// Optimal string alignment distance, case aside: changed, added, left out, or two neighbours swapped; `None`
+    /// where it is beyond the limit.
+    fn distance(&mut self, other: &str, limit: usize) -> Option<usize> {
+        let Self { word, other: b, before_last, last, row } = self;
+        b.clear();
+        b.extend(other.chars().flat_map(char::to_lowercase));
+        last.clear();
+        last.extend(0..=word.len());
+        before_last.clear();
+        for (i, cb) in b.iter().enumerate() {
+            row.clear();
+            row.push(i + 1);
+            for (j, ca) in word.iter().enumerate() {
+                let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
+                let mut best = at(last, j) + usize::from(ca != cb);
+                best = best.min(at(last, j + 1) + 1).min(at(row, j) + 1);
+                let swapped = j > 0 && i > 0 && b.get(i - 1) == Some(ca) && word.get(j - 1) == Some(cb);
+                if swapped {
+                    best = best.min(at(before_last, j - 1) + 1);
+                }
+                row.push(best);
+            }
+            // A swap reaches back over one row, so that two in a row have to be beyond it.
+            let beyond = |row: &[usize]| row.iter().all(|away| *away > limit);
+            if beyond(row) && beyond(last) {
+                return None;
+            }
+            std::mem::swap(before_last, last);
+            std::mem::swap(last, row);
+        }
+        last.last().copied().filter(|away| *away <= limit)
+    }
 }
 
 #[cfg(test)]
@@ -64,8 +93,14 @@ mod tests {
             ("abc", "acb", 1),
             ("kitten", "sitting", 3),
             ("iamge", "image", 1),
+            ("acbd", "abcd", 1),
+            ("ABC", "abc", 0),
         ] {
-            assert_eq!((distance(a, b), distance(b, a)), (away, away), "{a} {b}");
+            let distance = |a, b, limit| Table::of(a).distance(b, limit);
+            assert_eq!((distance(a, b, 3), distance(b, a, 3)), (Some(away), Some(away)), "{a} {b}");
+            if away > 0 {
+                assert_eq!((distance(a, b, away - 1), distance(b, a, away - 1)), (None, None), "{a} {b}");
+            }
         }
     }
 

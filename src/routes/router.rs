@@ -1,6 +1,6 @@
 //! One Router as the table holds it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
@@ -22,6 +22,8 @@ pub(super) struct RouterTable {
     pub versions: Shards<Slot>,
     /// The effective active version.
     pub active: Arc<Route>,
+    /// The ids on offer, sorted; made when a page first asks for them.
+    offered: OnceLock<Box<[Arc<str>]>>,
 }
 
 /// One id: where it leads, and who may go there.
@@ -80,12 +82,26 @@ pub(super) struct Plan {
 }
 
 impl RouterTable {
+    pub(super) fn new(plan: Arc<Plan>, versions: Shards<Slot>, active: Arc<Route>) -> Self {
+        Self { plan, versions, active, offered: OnceLock::new() }
+    }
+
+    /// The ids that a request may name, sorted.
+    pub(super) fn offered(&self) -> &[Arc<str>] {
+        self.offered.get_or_init(|| {
+            let open = self.versions.iter().filter(|(_, slot)| slot.is_open());
+            let mut offered: Vec<Arc<str>> = open.map(|(id, _)| id.clone()).collect();
+            offered.sort_unstable();
+            offered.into()
+        })
+    }
+
     /// A Router that has one version, the active one.
     pub(super) fn of_route(route: Arc<Route>) -> Self {
         let plan = Plan { namespace: route.namespace.clone(), name: route.router.clone(), ..Plan::default() };
         let slot = Slot { route: route.clone(), offer: Offer::Open { by_path: false } };
         let versions = Shards::default().with(vec![(route.version.clone(), Some(slot))]);
-        Self { plan: plan.into(), versions, active: route }
+        Self::new(plan.into(), versions, route)
     }
 
     /// The base's route.

@@ -228,7 +228,7 @@ fn whole_table(
     }
     let old = old.unwrap_or_else(|| {
         let active = Arc::new(crate::routes::route::Route::trial("", "", VersionId::BASE, Vec::new()));
-        Arc::new(RouterTable { plan: Arc::default(), versions: Shards::default(), active })
+        Arc::new(RouterTable::new(Arc::default(), Shards::default(), active))
     });
     changed_table(old, plan, changes, active)
 }
@@ -247,7 +247,7 @@ fn changed_table(
         return old;
     }
     let versions = versions.unwrap_or_else(|| old.versions.clone());
-    Arc::new(RouterTable { plan, versions, active })
+    Arc::new(RouterTable::new(plan, versions, active))
 }
 
 fn meaning_of(slot: &Slot) -> Meaning {

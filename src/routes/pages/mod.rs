@@ -104,14 +104,12 @@ impl Page {
         let Some(router) = table.router_at(facts.host).filter(|router| router.plan.list_versions) else {
             return page;
         };
-        let offered = router.versions.iter().filter(|(_, slot)| slot.is_open());
-        let mut offered: Vec<&str> = offered.map(|(id, _)| &**id).collect();
-        offered.sort_unstable();
+        let offered = router.offered();
         if offered.len() <= COMPARED_AT_MOST {
-            page.nearest = crate::api::nearest(&named, offered.iter().copied()).map(ToOwned::to_owned);
+            page.nearest = crate::api::nearest(&named, offered.iter().map(|id| &**id)).map(ToOwned::to_owned);
         }
         page.unnamed = offered.len().saturating_sub(NAMED_AT_MOST);
-        page.offered = offered.into_iter().take(NAMED_AT_MOST).map(ToOwned::to_owned).collect();
+        page.offered = offered.iter().take(NAMED_AT_MOST).map(ToString::to_string).collect();
         page
     }
 }

@@ -73,6 +73,23 @@ fn at_most_fifty_are_named() {
     assert!(page.render(Form::Text, None).body.contains("and 41 more"));
 }
 
+/// What a page costs where many versions are on offer: `cargo test --release --lib cost_of_a_404 -- --ignored
+/// --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_404_beside_a_thousand_versions() {
+    let mut objects = shop_objects();
+    objects.extend((0..1_000).map(|number| dpv(&format!("shop-feature-{number}-of-a-long-name"))));
+    objects.push(router("shop", json!({"listVersions": true})));
+    let world = World::of(objects);
+    let began = std::time::Instant::now();
+    for _ in 0..200 {
+        let page = page(&world, "faeture-77-fo-a-logn-name.shop.example.com/");
+        assert!(page.nearest.is_some());
+    }
+    println!("{:?} a page", began.elapsed() / 200);
+}
+
 #[test]
 fn a_version_that_is_down_says_why_and_when_to_come_back() {
     let mut objects = shop_objects();
