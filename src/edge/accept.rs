@@ -87,11 +87,12 @@ async fn listen(listener: TcpListener, door: Arc<Door>, mut stage: watch::Receiv
 }
 
 /// Whether it is our own resources that are wanting: accepting again at once would spin, and an endpoint that
-/// cannot be connected to for this reason has done nothing wrong.
+/// cannot be connected to for this reason has done nothing wrong. Not `ADDRNOTAVAIL`: that we have no address, or no
+/// port left, towards one endpoint leaves the others to be asked.
 pub(crate) fn exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let errno = Errno::from_io_error(error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL))
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 /// What every listener's connections go through.
@@ -135,6 +136,20 @@ impl Door {
                 sources.enter(peer.ip()).map(Some).ok_or(())
             }
             Some(_) | None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn an_address_that_cannot_be_reached_from_here_is_no_want_of_resources() {
+        assert!(exhausted(&Errno::MFILE.into()));
+        for errno in [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT, Errno::NETUNREACH, Errno::CONNREFUSED] {
+            assert!(!exhausted(&errno.into()), "{errno}");
         }
     }
 }
