@@ -159,12 +159,22 @@ impl<'a> Prefix<'a> {
 fn edit(fields: &mut HeaderMap, name: &HeaderName, new: impl Fn(&str) -> Option<String>) {
     let header::Entry::Occupied(mut entry) = fields.entry(name) else { return };
     for value in entry.iter_mut() {
-        let edited = std::str::from_utf8(value.as_bytes()).ok().and_then(&new);
+        let edited = match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => new(text).map(String::into_bytes),
+            Err(_) => edit_bytes(value.as_bytes(), &new),
+        };
         // Only visible text is put in, so that the conversion holds; where it does not, the value stays.
-        if let Some(edited) = edited.and_then(|text| HeaderValue::try_from(text).ok()) {
+        if let Some(edited) = edited.and_then(|bytes| HeaderValue::try_from(bytes).ok()) {
             *value = edited;
         }
     }
+}
+
+/// The same for a value that is no text: each byte as the character of its number, and back. All that is looked for,
+/// and put in, is ASCII.
+fn edit_bytes(value: &[u8], new: impl Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
+    let text: String = value.iter().copied().map(char::from).collect();
+    new(&text)?.chars().map(|c| u8::try_from(c).ok()).collect()
 }
 
 /// Where the path of a reference begins, if it leads to a path of this origin; `None` for relative references

@@ -165,6 +165,27 @@ fn every_cookie_line_and_nothing_else() {
     let cookies: Vec<_> = fields.get_all("set-cookie").iter().collect();
     assert_eq!(cookies, ["a=1; Path=/version-2/", "b=2; Path=/version-2/x"]);
     assert_eq!(fields["link"], "</a>; rel=next");
-    assert_eq!(fields["location"].as_bytes(), b"/\xff");
+    assert_eq!(fields["location"].as_bytes(), b"/version-2/\xff");
     assert!(!fields.contains_key("service-worker-allowed"));
+}
+
+#[test]
+fn what_is_no_utf8_gets_the_prefix_all_the_same() {
+    for (name, value, edited) in [
+        ("location", &b"/caf\xe9?q=\xff"[..], &b"/version-2/caf\xe9?q=\xff"[..]),
+        ("location", b"http://shop.example.com/\xe9", b"http://shop.example.com/version-2/\xe9"),
+        ("location", b"http://\xe9.example.com/a", b"http://\xe9.example.com/a"),
+        ("refresh", b"5; url='/\xe9'", b"5; url='/version-2/\xe9'"),
+        ("set-cookie", b"a=\xe9; Path=/; HttpOnly", b"a=\xe9; Path=/version-2/; HttpOnly"),
+        (
+            "set-cookie",
+            b"\xe9\xe9\xe9\xe9\xe9\xe9\xe9=1; path=/x",
+            b"\xe9\xe9\xe9\xe9\xe9\xe9\xe9=1; Path=/version-2/x",
+        ),
+    ] {
+        let mut fields = HeaderMap::new();
+        fields.insert(name, HeaderValue::from_bytes(value).unwrap());
+        prefix().give_back(&mut fields, &ORIGIN);
+        assert_eq!(fields[name].as_bytes(), edited, "{name} {}", value.escape_ascii());
+    }
 }
