@@ -2,11 +2,13 @@
 //! service.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::edge::Bound;
 use crate::meter::Meter;
@@ -58,11 +60,45 @@ pub(super) async fn leave(signals: &mut Signals, edge: Bound, impatient: impl Fn
 /// Puts a table in service.
 pub(super) type Publish = Box<dyn FnMut(&Arc<Table>)>;
 
-/// Puts tables in service, and counts that.
+/// How often to look whether anybody still holds a table that was replaced: workers let go within a sweep.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Puts tables in service, and counts that; a table that was replaced is freed on the caller's runtime.
 pub(super) fn publisher(served: Arc<ArcSwap<Table>>, meter: Arc<Meter>) -> Publish {
+    let mut replaced = JoinSet::new();
     Box::new(move |table| {
         let begun = Instant::now();
-        served.store(table.clone());
+        let old = served.swap(table.clone());
         meter.swapped(table.generation, begun.elapsed());
+        while replaced.try_join_next().is_some() {}
+        replaced.spawn(outlive(old));
     })
+}
+
+/// Keeps a table until nobody else does. Else the last worker to let go would free it, with requests waiting: of
+/// thousands of versions that takes milliseconds.
+async fn outlive(table: Arc<Table>) {
+    while Arc::strong_count(&table) > 1 {
+        sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_replaced_table_is_freed_here_once_nobody_holds_it() {
+        let first = Arc::new(Table::default());
+        let freed = Arc::downgrade(&first);
+        let served = Arc::new(ArcSwap::new(first));
+        let mut publish = publisher(Arc::clone(&served), Arc::new(Meter::new().unwrap()));
+        let worker = served.load_full();
+        publish(&Arc::default());
+        drop(worker);
+        assert_eq!(freed.strong_count(), 1, "a worker that lets go frees nothing");
+        while freed.strong_count() > 0 {
+            sleep(LOOK).await;
+        }
+    }
 }
