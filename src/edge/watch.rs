@@ -428,7 +428,8 @@ mod tests {
 
     #[test]
     fn a_body_beside_an_answer_is_counted() {
-        for (bytes, order) in [(11 << 10, Order::None), (10 << 10, Order::SlowBody)] {
+        // Of the 11 s that pass, 10 are the grace; the rate is 1 KiB/s.
+        for (bytes, order) in [(1 << 10, Order::None), ((1 << 10) - 1, Order::SlowBody)] {
             let (watch, limits) = beside_an_answer();
             watch.received(bytes, limits.head);
             watch.look(11_001, &limits);
