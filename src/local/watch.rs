@@ -2,7 +2,8 @@
 //!
 //! A half-saved file is left alone until its writer closes it ([`told`]). A folder that is away keeps what was
 //! in it, and a folder that cannot be listed likewise: both are named. A file that was given by name and is
-//! away has gone.
+//! away has gone. Of a folder that is deleted file by file, those have gone that a look found missing before it
+//! went itself.
 
 mod eye;
 #[cfg(test)]
