@@ -2,8 +2,7 @@
 //!
 //! A half-saved file is left alone until its writer closes it ([`told`]). A folder that is away keeps what was
 //! in it, and a folder that cannot be listed likewise: both are named. A file that was given by name and is
-//! away has gone. Of a folder that is deleted file by file, those have gone that a look found missing before it
-//! went itself.
+//! away has gone.
 
 mod eye;
 #[cfg(test)]
@@ -28,8 +27,9 @@ const POLLING: Duration = Duration::from_millis(250);
 /// A file that its writer keeps open is read as it is after this; an empty one is not.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
-/// A file is empty for so long before it counts: that it was made anew, and is being written, may not be told yet.
-const EMPTY: Duration = Duration::from_millis(100);
+/// A file is empty, or missing from its folder, for so long before it counts: that it was made anew and is being
+/// written may not be told yet, and its folder may be about to go too.
+const DOUBT: Duration = Duration::from_millis(100);
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,8 @@ struct Root {
 pub struct Watch {
     roots: Vec<Root>,
     seen: BTreeMap<PathBuf, Stamp>,
-    /// Files that were not empty when they were read last, with when they were found so.
-    emptied: BTreeMap<PathBuf, Instant>,
+    /// Files that are empty or missing and were not when they were read last, with when they were found so.
+    doubtful: BTreeMap<PathBuf, Instant>,
     /// What was said of a path besides what stands in it.
     said: BTreeMap<PathBuf, Vec<Remark>>,
     signal: Arc<Signal>,
@@ -95,7 +95,7 @@ impl Watch {
         let mut watch = Self {
             roots,
             seen: BTreeMap::new(),
-            emptied: BTreeMap::new(),
+            doubtful: BTreeMap::new(),
             said: BTreeMap::new(),
             eye: Eye::new(&signal),
             signal,
@@ -123,10 +123,10 @@ impl Watch {
         let Some(looked) = self.looked else { return Some(Instant::now()) };
         let told = self.signal.told();
         let open = told.writing.values().map(|begun| *begun + OPEN_LIMIT).filter(|at| *at > looked);
-        let emptied = self.emptied.values().map(|since| *since + EMPTY);
+        let doubtful = self.doubtful.values().map(|since| *since + DOUBT);
         let looking_for = self.is_away || self.eye.is_blind;
         let polling = looking_for.then(|| looked + POLLING);
-        [told.since.map(|since| since + SETTLING), open.min(), emptied.min(), polling]
+        [told.since.map(|since| since + SETTLING), open.min(), doubtful.min(), polling]
             .into_iter()
             .flatten()
             .min()
@@ -141,7 +141,7 @@ impl Watch {
         let mut found = self.survey();
         let mut look = Look { since: told.since, ..Look::default() };
         let mut there = BTreeMap::new();
-        self.emptied.retain(|file, _| found.files.contains_key(file));
+        self.doubtful.retain(|file, _| self.seen.contains_key(file));
         for (file, names) in &found.files {
             let Some(stamp) = Stamp::of(file) else { continue };
             let is_told = names.iter().any(|name| told.paths.contains(name));
@@ -161,7 +161,7 @@ impl Watch {
                 }
             }
         }
-        self.close(found, there, look)
+        self.close(found, there, look, now)
     }
 
     fn turn(&mut self, file: &Path, names: &[PathBuf], is_told: bool, stamp: Stamp, now: Instant) -> Turn {
@@ -172,20 +172,31 @@ impl Watch {
         let turn = Turn::of(before.filter(|_| !is_told), stamp, open);
         let is_emptied = stamp.length == 0 && before.is_some_and(|before| before.length > 0);
         if turn == Turn::Read && is_emptied {
-            let since = *self.emptied.entry(file.to_owned()).or_insert(now);
-            if now < since + EMPTY {
+            let since = *self.doubtful.entry(file.to_owned()).or_insert(now);
+            if now < since + DOUBT {
                 return Turn::Wait;
             }
         }
-        self.emptied.remove(file);
+        self.doubtful.remove(file);
         turn
     }
 
     /// Tells what has gone and what is said anew, and remembers all that was found.
-    fn close(&mut self, found: Found, mut there: BTreeMap<PathBuf, Stamp>, mut look: Look) -> Look {
-        let is_kept = |file: &&PathBuf| found.kept.iter().any(|folder| file.starts_with(folder));
-        let kept = self.seen.iter().filter(|(file, _)| is_kept(file) && !there.contains_key(*file));
-        there.extend(kept.map(|(file, stamp)| (file.clone(), *stamp)).collect::<Vec<_>>());
+    fn close(
+        &mut self,
+        mut found: Found,
+        mut there: BTreeMap<PathBuf, Stamp>,
+        mut look: Look,
+        now: Instant,
+    ) -> Look {
+        let missing: Vec<(PathBuf, Stamp)> = self
+            .seen
+            .iter()
+            .filter(|(file, _)| !there.contains_key(*file))
+            .map(|(file, stamp)| (file.clone(), *stamp))
+            .collect();
+        there.extend(missing.into_iter().filter(|(file, _)| self.stays(file, &found, now)));
+        found.say_empty(&there);
         let unsaid = self.said.keys().filter(|path| !found.said.contains_key(*path));
         let gone: BTreeSet<&PathBuf> =
             self.seen.keys().chain(unsaid).filter(|path| !there.contains_key(*path)).collect();
@@ -196,6 +207,19 @@ impl Watch {
         }));
         (self.seen, self.said, self.is_away) = (there, found.said, found.is_away);
         look
+    }
+
+    /// Whether a file that is missing counts as there.
+    fn stays(&mut self, file: &Path, found: &Found, now: Instant) -> bool {
+        let is_kept = found.kept.iter().any(|folder| file.starts_with(folder));
+        // One that was given by name and is away has been named.
+        let is_given = found.said.contains_key(file);
+        let stays =
+            is_kept || (!is_given && now < *self.doubtful.entry(file.to_owned()).or_insert(now) + DOUBT);
+        if is_kept || !stays {
+            self.doubtful.remove(file);
+        }
+        stays
     }
 
     /// What there is, once all of it is watched: what was put into a new folder before that, nobody tells of.
@@ -250,6 +274,8 @@ struct Found {
     /// The manifests, with the paths under which the system tells of them.
     files: BTreeMap<PathBuf, Vec<PathBuf>>,
     said: BTreeMap<PathBuf, Vec<Remark>>,
+    /// Folders that were given and hold no manifest.
+    empty: Vec<PathBuf>,
     /// Folders that cannot be looked into: what was in them is as it was.
     kept: Vec<PathBuf>,
     is_away: bool,
@@ -284,10 +310,7 @@ impl Found {
             .iter()
             .filter_map(|folder| Some((folder.as_path(), folder.canonicalize().ok()?)))
             .collect();
-        let mut said: Vec<Remark> = Vec::new();
-        if listed.files.is_empty() {
-            said.push(nothing_in(path));
-        }
+        self.empty.extend(listed.files.is_empty().then(|| path.to_owned()));
         for file in listed.files {
             let folder = file.parent().and_then(|folder| real.get(folder));
             let mut names: Vec<PathBuf> = match (folder, file.file_name()) {
@@ -306,8 +329,15 @@ impl Found {
             self.said.entry(folder.clone()).or_default().push(remark);
             self.kept.push(folder);
         }
-        if !said.is_empty() {
-            self.said.entry(path.to_owned()).or_default().extend(said);
+    }
+
+    /// Names the folders that hold no manifest, as far as can be told.
+    fn say_empty(&mut self, there: &BTreeMap<PathBuf, Stamp>) {
+        for folder in self.empty.drain(..) {
+            if !there.keys().any(|file| file.starts_with(&folder)) {
+                let remark = nothing_in(&folder);
+                self.said.entry(folder).or_default().push(remark);
+            }
         }
     }
 }
