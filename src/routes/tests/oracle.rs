@@ -132,7 +132,10 @@ fn base_service(objects: &Objects, router: &Value) -> Option<String> {
     }
     let app = text(get(objects, "Deployment", ns, base)?, "/spec/template/metadata/labels/app");
     let services = of_kind(objects, "Service").filter(|it| namespace(it) == ns && !is_clone(it));
-    let selecting: Vec<&Value> = services.filter(|it| text(it, "/spec/selector/app") == app).collect();
+    // Kubernetes ignores what an ExternalName selects.
+    let selects =
+        |it: &&Value| text(it, "/spec/selector/app") == app && text(it, "/spec/type") != "ExternalName";
+    let selecting: Vec<&Value> = services.filter(selects).collect();
     if selecting.len() == 1 { Some(name(selecting[0]).to_owned()) } else { None }
 }
 
