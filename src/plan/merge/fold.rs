@@ -2,7 +2,7 @@
 //! an apply with it, as every clone's is, it refuses ("duplicate entries for key").
 //!
 //! Elements are alike where the API server's own keys are (`x-kubernetes-list-map-keys`). What is left means what
-//! the base means to its pods, as far as can be: see [`env`] for variables; of other elements the first stays, and
+//! the base means to its pods, as far as can be: see `fold::env` for variables; of other elements the first stays, and
 //! takes from the others what it lacks. What is lost by that is told; what says the same twice is no loss.
 
 mod env;

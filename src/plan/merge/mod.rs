@@ -17,7 +17,7 @@
 //!   empty element, or reads a quantity of 0);
 //! - two ports of one number (TCP and UDP) are told apart by their protocol where both are there.
 //!
-//! What a base's list has twice is [`fold`]ed before: a patch would find only the first.
+//! What a base's list has twice is folded before (`fold`): a patch would find only the first.
 //!
 //! `tests/cluster/merge` compares it, over thousands of overlays, with what an API server makes of each.
 //!

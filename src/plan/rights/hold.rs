@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Gain, gain};
 use crate::inventory::settings::OverlayRight;
-use crate::plan::json::{containers, list, text};
+use crate::plan::json::{containers, is_true, list, text};
 
 /// Whether one thing that holds a container's processes does not: the spec, then the container.
 type Looseness = fn(&Value, &Value) -> bool;
@@ -70,72 +70,122 @@ pub(super) fn find_runtime(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
     gains.push(gain(OverlayRight::Privileged, "template.spec.runtimeClassName", what));
 }
 
-/// What a container runs with, or without, and the base's don't.
-pub(super) fn find(base: &Value, spec: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
-    security(base, place, container, gains);
-    capabilities(base, place, container, gains);
-    hold(base, spec, place, container, gains);
+/// What the base's containers run with and without, gathered once: a spec may have thousands of them.
+pub(super) struct OfBase {
+    /// What some container of the base has of [`PRIVILEGES`].
+    privileges: [bool; PRIVILEGES.len()],
+    /// The capabilities that some container adds.
+    added: BTreeSet<String>,
+    /// The capabilities that every container drops.
+    dropped: BTreeSet<String>,
+    /// Which of [`HOLDS`] some container lacks.
+    loose: [bool; HOLDS.len()],
+    /// What containers say to SELinux, as JSON.
+    options: BTreeSet<String>,
 }
 
-fn security(base: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
-    let base_has =
-        |pointer: &str, value: &Value| containers(base).any(|other| other.pointer(pointer) == Some(value));
-    for (pointer, value) in [
-        ("/securityContext/privileged", Value::Bool(true)),
-        ("/securityContext/procMount", "Unmasked".into()),
-        ("/securityContext/windowsOptions/hostProcess", Value::Bool(true)),
-    ] {
-        if container.pointer(pointer) == Some(&value) && !base_has(pointer, &value) {
-            let field = pointer.trim_start_matches('/').replace('/', ".");
-            let what = format!("`{}`", field.rsplit('.').next().unwrap_or_default());
-            gains.push(gain(OverlayRight::Privileged, format!("{place}.{field}"), what));
-        }
+/// What frees a container's processes: a field, and the word in it that does.
+const PRIVILEGES: [(&str, Word); 3] = [
+    ("privileged", Word::True),
+    ("procMount", Word::Text("Unmasked")),
+    ("windowsOptions.hostProcess", Word::True),
+];
+
+#[derive(Clone, Copy)]
+enum Word {
+    True,
+    Text(&'static str),
+}
+
+fn has_privilege(container: &Value, (field, word): (&str, Word)) -> bool {
+    let pointer = format!("/securityContext/{}", field.replace('.', "/"));
+    match word {
+        Word::True => is_true(container, &pointer),
+        Word::Text(word) => text(container, &pointer) == Some(word),
     }
 }
 
-fn capabilities(base: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
-    let added = |container| list(container, "/securityContext/capabilities/add").filter_map(Value::as_str);
-    let plain = |name: &str| name.strip_prefix("CAP_").unwrap_or(name).to_owned();
-    let of_base: BTreeSet<String> = containers(base).flat_map(added).map(plain).collect();
-    for name in added(container).map(plain) {
-        if !of_base.contains(&name) && !of_base.contains("ALL") {
+/// `CAP_NET_RAW` and `NET_RAW` are one.
+fn capabilities<'c>(container: &'c Value, what: &str) -> impl Iterator<Item = String> + use<'c> {
+    let names = list(container, &format!("/securityContext/capabilities/{what}"));
+    names.filter_map(Value::as_str).map(|name| name.strip_prefix("CAP_").unwrap_or(name).to_owned())
+}
+
+fn holds(names: &BTreeSet<String>, name: &str) -> bool {
+    names.contains(name) || names.contains("ALL")
+}
+
+fn se_linux(spec: &Value, container: &Value) -> String {
+    effective(spec, container, "seLinuxOptions").map(Value::to_string).unwrap_or_default()
+}
+
+/// What every container of a spec drops. `ALL` stands for whatever another drops by name.
+fn dropped_by_all(spec: &Value) -> BTreeSet<String> {
+    let mut all = containers(spec).map(|container| capabilities(container, "drop").collect::<BTreeSet<_>>());
+    let Some(first) = all.next() else { return BTreeSet::new() };
+    all.fold(first, |common, other| {
+        let of_common = common.iter().filter(|name| holds(&other, name)).cloned();
+        of_common.chain(other.iter().filter(|name| holds(&common, name)).cloned()).collect()
+    })
+}
+
+impl OfBase {
+    pub(super) fn gather(base: &Value) -> Self {
+        Self {
+            privileges: PRIVILEGES.map(|it| containers(base).any(|container| has_privilege(container, it))),
+            added: containers(base).flat_map(|container| capabilities(container, "add")).collect(),
+            dropped: dropped_by_all(base),
+            loose: HOLDS.map(|(_, is_loose)| containers(base).any(|container| is_loose(base, container))),
+            options: containers(base).map(|container| se_linux(base, container)).collect(),
+        }
+    }
+
+    /// What a container of `spec` runs with, or without, and the base's don't.
+    pub(super) fn find(&self, spec: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
+        self.privileges(place, container, gains);
+        self.capabilities(place, container, gains);
+        self.hold(spec, place, container, gains);
+    }
+
+    fn privileges(&self, place: &str, container: &Value, gains: &mut Vec<Gain>) {
+        for (privilege, of_base) in PRIVILEGES.into_iter().zip(self.privileges) {
+            if has_privilege(container, privilege) && !of_base {
+                let (field, _) = privilege;
+                let what = format!("`{}`", field.rsplit('.').next().unwrap_or_default());
+                gains.push(gain(OverlayRight::Privileged, format!("{place}.securityContext.{field}"), what));
+            }
+        }
+    }
+
+    fn capabilities(&self, place: &str, container: &Value, gains: &mut Vec<Gain>) {
+        for name in capabilities(container, "add").filter(|name| !holds(&self.added, name)) {
             let place = format!("{place}.securityContext.capabilities.add");
             gains.push(gain(OverlayRight::Capability, place, format!("the capability `{name}`")));
         }
-    }
-    let dropped = |container: &Value| -> BTreeSet<String> {
-        let names = list(container, "/securityContext/capabilities/drop").filter_map(Value::as_str);
-        names.map(plain).collect()
-    };
-    let drops = |of: &BTreeSet<String>, name: &str| of.contains(name) || of.contains("ALL");
-    let all_of_base: Vec<BTreeSet<String>> = containers(base).map(dropped).collect();
-    let names: BTreeSet<&String> = all_of_base.iter().flatten().collect();
-    let own = dropped(container);
-    for name in names {
-        if all_of_base.iter().all(|of_base| drops(of_base, name)) && !drops(&own, name) {
+        let own: BTreeSet<String> = capabilities(container, "drop").collect();
+        for name in self.dropped.iter().filter(|name| !holds(&own, name)) {
             let place = format!("{place}.securityContext.capabilities.drop");
             gains.push(gain(OverlayRight::Capability, place, format!("what the base drops, `{name}`")));
         }
     }
-}
 
-fn hold(base: &Value, spec: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
-    for (field, is_loose) in HOLDS {
-        if is_loose(spec, container) && !containers(base).any(|other| is_loose(base, other)) {
-            let what = match field {
-                "allowPrivilegeEscalation" => format!("`{field}`"),
-                _ => format!("pods that `{field}` doesn't hold"),
-            };
-            gains.push(gain(OverlayRight::Privileged, format!("{place}.securityContext.{field}"), what));
+    fn hold(&self, spec: &Value, place: &str, container: &Value, gains: &mut Vec<Gain>) {
+        for ((field, is_loose), of_base) in HOLDS.into_iter().zip(self.loose) {
+            if is_loose(spec, container) && !of_base {
+                let what = match field {
+                    "allowPrivilegeEscalation" => format!("`{field}`"),
+                    _ => format!("pods that `{field}` doesn't hold"),
+                };
+                gains.push(gain(OverlayRight::Privileged, format!("{place}.securityContext.{field}"), what));
+            }
         }
-    }
-    let options = |spec, container| effective(spec, container, "seLinuxOptions");
-    let own = options(spec, container);
-    if !containers(base).any(|other| options(base, other) == own) {
-        let what = match own {
-            Some(_) => "other `seLinuxOptions`",
-            None => "pods that `seLinuxOptions` doesn't hold",
-        };
-        gains.push(gain(OverlayRight::Privileged, format!("{place}.securityContext.seLinuxOptions"), what));
+        if !self.options.contains(&se_linux(spec, container)) {
+            let what = match effective(spec, container, "seLinuxOptions") {
+                Some(_) => "other `seLinuxOptions`",
+                None => "pods that `seLinuxOptions` doesn't hold",
+            };
+            let place = format!("{place}.securityContext.seLinuxOptions");
+            gains.push(gain(OverlayRight::Privileged, place, what));
+        }
     }
 }

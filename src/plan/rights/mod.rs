@@ -34,8 +34,9 @@ pub(super) fn gains(base: &Value, spec: &Value, allowed: &BTreeSet<OverlayRight>
     node::find(base, spec, &mut gains);
     paths::find(base, spec, &mut gains);
     hold::find_runtime(base, spec, &mut gains);
+    let of_base = hold::OfBase::gather(base);
     for (place, container) in named_containers(spec) {
-        hold::find(base, spec, &place, container, &mut gains);
+        of_base.find(spec, &place, container, &mut gains);
     }
     gains.retain(|gain| !allowed.contains(&gain.right));
     gains

@@ -21,13 +21,13 @@ enum Writing {
 
 /// Paths of the node that the base doesn't have, or only reads.
 pub(super) fn find(base: &Value, spec: &Value, gains: &mut Vec<Gain>) {
-    let of_base = reach(base);
+    let (of_base, own) = (reach(base), volumes(spec).collect());
     for (volume, path) in volumes(spec).filter(|(_, path)| !of_base.contains_key(path)) {
         let place = format!("template.spec.volumes[{volume}].hostPath");
         gains.push(gain(OverlayRight::HostPath, place, format!("the node's path `{path}`")));
     }
     for (place, container) in named_containers(spec) {
-        for (mount, path) in mounts(spec, container) {
+        for (mount, path) in mounts(&own, container) {
             if of_base.get(path).is_some_and(|of_base| writing(mount) > *of_base) {
                 let at = text(mount, "/mountPath").unwrap_or_default();
                 let place = format!("{place}.volumeMounts[{at}].readOnly");
@@ -44,22 +44,27 @@ fn volumes(spec: &Value) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The mounts of a container that are paths of the node, with those.
-fn mounts<'s>(spec: &'s Value, container: &'s Value) -> impl Iterator<Item = (&'s Value, &'s str)> {
-    list(container, "/volumeMounts").filter_map(|mount| {
-        let name = text(mount, "/name")?;
-        Some((mount, volumes(spec).find(|(volume, _)| *volume == name)?.1))
-    })
+/// The mounts of a container that are paths of the node, by its spec's volumes, with those.
+fn mounts<'s>(
+    volumes: &BTreeMap<&str, &'s str>,
+    container: &'s Value,
+) -> impl Iterator<Item = (&'s Value, &'s str)> {
+    list(container, "/volumeMounts").filter_map(|mount| Some((mount, *volumes.get(text(mount, "/name")?)?)))
 }
 
 /// The paths of the node that a spec's pods have, and how much of each some container may write. One that is
 /// mounted nowhere may be read, as by an ordinary read-only mount.
 fn reach(spec: &Value) -> BTreeMap<&str, Writing> {
-    let most = |path: &str| {
-        let all = containers(spec).flat_map(|container| mounts(spec, container));
-        all.filter(|(_, mounted)| *mounted == path).map(|(mount, _)| writing(mount)).max()
-    };
-    volumes(spec).map(|(_, path)| (path, most(path).unwrap_or(Writing::Below))).collect()
+    let volumes: BTreeMap<&str, &str> = volumes(spec).collect();
+    let mut reached = BTreeMap::new();
+    for (mount, path) in containers(spec).flat_map(|container| mounts(&volumes, container)) {
+        let most = reached.entry(path).or_insert(Writing::Nothing);
+        *most = writing(mount).max(*most);
+    }
+    for path in volumes.into_values() {
+        reached.entry(path).or_insert(Writing::Below);
+    }
+    reached
 }
 
 fn writing(mount: &Value) -> Writing {
