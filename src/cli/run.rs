@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::flags::{self, AddressFlags, EdgeFlags, listed};
 use super::life::{self, Signals, publisher};
 use crate::admin::{self, Missing, Readiness};
-use crate::cluster::client;
+use crate::cluster::client::{self, Cluster};
 use crate::cluster::control::{self, Candidacy, Ends, Meters, Task, Tell};
 use crate::cluster::core::MAX_ROLLING;
 use crate::cluster::kinds::Roles;
@@ -119,6 +119,28 @@ impl Arguments {
             host_owners: HostOwners::new(self.host_owner.iter().cloned()),
         }
     }
+
+    /// Logs what was asked for, but for what an edge alone goes by.
+    fn say(&self, cluster: &Cluster, settings: &Settings) {
+        tracing::info!(
+            server = %cluster.server,
+            namespace = cluster.namespace,
+            controller = self.roles().controller,
+            edge = self.roles().edge,
+            namespaces = listed(&self.namespaces),
+            scheme = settings.scheme,
+            port = settings.port,
+            allow_overlay = listed(&settings.allowed_overlays.iter().map(|right| right.as_str()).collect::<Vec<_>>()),
+            host_owner = ?self.host_owner,
+            max_rolling = self.max_rolling,
+            lease = self.lease,
+            lease_duration_s = self.lease_duration.as_secs(),
+            pod_name = self.pod_name,
+            snapshot = self.snapshot.as_ref().map(|file| file.display().to_string()),
+            admin = listed(&self.edge.admin),
+            "configuration"
+        );
+    }
 }
 
 /// A word that no other process has.
@@ -150,24 +172,7 @@ async fn serve(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         cluster.namespace.clone_from(namespace);
     }
     settings.refused.extend(cluster.addresses());
-    tracing::info!(
-        server = %cluster.server,
-        namespace = cluster.namespace,
-        controller = roles.controller,
-        edge = roles.edge,
-        namespaces = listed(&arguments.namespaces),
-        scheme = settings.scheme,
-        port = settings.port,
-        allow_overlay = listed(&settings.allowed_overlays.iter().map(|right| right.as_str()).collect::<Vec<_>>()),
-        host_owner = ?arguments.host_owner,
-        max_rolling = arguments.max_rolling,
-        lease = arguments.lease,
-        lease_duration_s = arguments.lease_duration.as_secs(),
-        pod_name = arguments.pod_name,
-        snapshot = arguments.snapshot.as_ref().map(|file| file.display().to_string()),
-        admin = listed(&arguments.edge.admin),
-        "configuration"
-    );
+    arguments.say(&cluster, &settings);
     if roles.edge {
         flags::say(&config);
     }

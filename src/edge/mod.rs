@@ -9,7 +9,7 @@
 //! | [`limits`] | limits and timers, with their defaults |
 //! | `accept`, `sources`, `sockets` | listeners, who is let in, how sockets are set up |
 //! | `worker`, `drain` | threads, the end of their life |
-//! | `connection`, `client_io`, `park`, `watch` | a client's connection, and who waits for what on it |
+//! | `connection`, `client_io`, `park`, `watch`, `progress` | a client's connection, and who waits for what on it |
 //! | `request` | the life of a request, phase by phase |
 //! | `decide`, `answer`, `cookies`, `ids` | what the table says, what the client is told |
 //! | `attempts`, `connect`, `pool`, `balance`, `retry` | endpoints: which one, over which connection, how often |
@@ -54,6 +54,7 @@ pub mod limits;
 mod log;
 mod park;
 mod pool;
+mod progress;
 mod record;
 mod relay;
 mod request;

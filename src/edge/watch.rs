@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::clock::millis;
 use super::limits::Limits;
+use super::progress::Progress;
 use super::tunnel::Tunnel;
 use super::worker::BUFFER;
 
@@ -56,54 +57,6 @@ pub(crate) enum Order {
     SlowBody,
     /// The client takes our bytes too slowly: end it without another word.
     Cut,
-}
-
-/// A stretch of time in which a peer owes progress.
-///
-/// What it owes grows with time and shrinks with what it makes, but never below nothing: a fast start buys no time
-/// for a stop.
-#[derive(Debug, Default)]
-struct Progress {
-    active: Cell<bool>,
-    /// The last look; 0 before the first.
-    stamp: Cell<u64>,
-    /// Made since then.
-    bytes: Cell<u64>,
-    /// Thousandths of bytes that were owed then.
-    debt: Cell<u64>,
-}
-
-impl Progress {
-    fn begin(&self) {
-        if !self.active.replace(true) {
-            self.stamp.set(0);
-        }
-    }
-
-    fn end(&self) {
-        self.active.set(false);
-    }
-
-    fn made(&self, bytes: usize) {
-        self.bytes.set(self.bytes.get().saturating_add(bytes as u64));
-    }
-
-    /// Whether more is owed than the rate asks for in the grace; `unseen` bytes may have been made beside those told
-    /// of.
-    fn too_slow(&self, now: u64, limits: &Limits, unseen: u64) -> bool {
-        let made = self.bytes.take().saturating_mul(1000);
-        if !self.active.get() {
-            return false;
-        }
-        let rate = u64::from(limits.progress_rate);
-        let owed = match self.stamp.replace(now) {
-            0 => 0,
-            before => now.saturating_sub(before).saturating_mul(rate).saturating_add(self.debt.get()),
-        };
-        self.debt.set(owed.saturating_sub(made));
-        let borne = millis(limits.progress_grace).saturating_mul(rate);
-        self.debt.get() > borne.saturating_add(unseen.saturating_mul(1000))
-    }
 }
 
 /// One client's connection as the sweep sees it.
@@ -453,37 +406,5 @@ mod tests {
         watch.sent(11 << 10);
         watch.look(11_001, &limits);
         assert_eq!(watch.take_order(), Order::None);
-    }
-
-    #[test]
-    fn a_fast_start_buys_no_time_for_a_stop() {
-        // The grace is 10 s, and the rate 1 KiB/s.
-        let (limits, progress) = (Limits::default(), Progress::default());
-        progress.begin();
-        assert!(!progress.too_slow(500, &limits, 0));
-        progress.made(1 << 30);
-        assert!(!progress.too_slow(1_000, &limits, 0));
-        assert!(!progress.too_slow(11_000, &limits, 0));
-        assert!(progress.too_slow(11_500, &limits, 0));
-        // What the kernel may have passed on unseen is not held against the peer.
-        assert!(!progress.too_slow(12_000, &limits, 2 << 10));
-        progress.made(2 << 10);
-        assert!(!progress.too_slow(12_500, &limits, 0));
-    }
-
-    #[test]
-    fn the_rate_is_enough_at_any_pace() {
-        let (limits, progress) = (Limits::default(), Progress::default());
-        progress.begin();
-        for second in 1..1_000 {
-            if second % 9 == 0 {
-                progress.made(9 << 10);
-            }
-            assert!(!progress.too_slow(second * 1_000, &limits, 0), "after {second} s");
-        }
-        progress.end();
-        assert!(!progress.too_slow(2_000_000, &limits, 0));
-        progress.begin();
-        assert!(!progress.too_slow(3_000_000, &limits, 0), "a stretch begins anew");
     }
 }

@@ -10,15 +10,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::contests::Deed;
+use super::difference::{difference, mark};
 use super::in_use::{self, Leaving, Use, Verdict};
 use super::index::{Live, group_of, live};
 use super::memory::Memory;
 use super::outcome::Outcome;
-use super::prepare::{Mark, Prepared, mark_text};
+use super::prepare::Prepared;
 use super::sight::Sight;
+use super::turns::call;
 use super::{Act, Because, Lane, Write, address, compare, rolling, status};
 use crate::api::names;
-use crate::inventory::object::{Meta, VersionFacts};
+use crate::inventory::object::VersionFacts;
 use crate::inventory::report::Pending;
 use crate::inventory::{Document, Inventory, Key, Kind, ObjectReference};
 use crate::plan::Desired;
@@ -63,9 +65,9 @@ pub fn decide(situation: &Situation<'_>, look: &BTreeSet<Key>, memory: &mut Memo
         writes.extend(clone(situation, dpv, Turn::Waits, memory));
     }
     memory.sent(&writes);
-    let turns = turns(situation, memory);
-    memory.sent(&turns);
-    writes.extend(turns);
+    let called = call(situation, memory);
+    memory.sent(&called);
+    writes.extend(called);
     let statuses = status::decide(situation, memory);
     memory.sent(&statuses);
     writes.extend(statuses);
@@ -116,7 +118,7 @@ fn finalizer(situation: &Situation<'_>, dpv: &VersionFacts, memory: &mut Memory)
 
 /// Whether a version may follow its base now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+pub(super) enum Turn {
     /// It waits until it is called.
     Waits,
     /// It is its turn.
@@ -124,7 +126,12 @@ enum Turn {
 }
 
 /// The clone of one DeploymentVersion.
-fn clone(situation: &Situation<'_>, dpv: &VersionFacts, turn: Turn, memory: &mut Memory) -> Vec<Write> {
+pub(super) fn clone(
+    situation: &Situation<'_>,
+    dpv: &VersionFacts,
+    turn: Turn,
+    memory: &mut Memory,
+) -> Vec<Write> {
     let key = &dpv.meta.key;
     let wanted = (situation.planned)(key).filter(|planned| !planned.kept && !dpv.meta.deleting);
     let (Some(planned), Some(uid)) = (wanted, &dpv.meta.uid) else {
@@ -346,60 +353,6 @@ fn may_make(write: &Write, situation: &Situation<'_>, memory: &mut Memory) -> Ti
     memory.contests.may_set_back(dpv, &write.target, Deed::Deletes, now)
 }
 
-/// What was applied last, as an object says itself.
-fn mark(meta: &Meta) -> Option<Mark> {
-    meta.annotations.get(names::ANNOTATION_APPLIED).and_then(Mark::parse)
-}
-
-/// In what a live object is not as it is wanted.
-struct Difference {
-    because: Because,
-    /// The first field of which the object says something else.
-    field: String,
-    /// Whether pods would be started anew.
-    rolls: bool,
-    /// What was applied last, where that can be told.
-    before: Option<Mark>,
-}
-
-fn difference(
-    target: &ObjectReference,
-    live: &Live<'_>,
-    uid: &str,
-    prepared: &Prepared,
-    memory: &Memory,
-) -> Option<Difference> {
-    let applied = live.meta.annotations.get(names::ANNOTATION_APPLIED);
-    let before = mark(live.meta);
-    // Where the inventory does not keep the whole object, its mark is all there is to compare.
-    let whole = live.object.map(Document::value);
-    let seen = match &whole {
-        Some(object) => compare::view(target.kind, &prepared.object, object),
-        None if applied == mark_text(&prepared.object) => return None,
-        None => Value::Null,
-    };
-    // The mark is the object's word, and others can write it too: what this process applied it knows itself.
-    let same = applied == mark_text(&prepared.object) || memory.has_applied(target, uid, &prepared.mark);
-    let because = match same {
-        false => Because::Wanted,
-        true if seen == prepared.object => return None,
-        true if memory.is_settled(target, uid, &prepared.mark, &seen) => return None,
-        true => Because::Drift,
-    };
-    let part = |object: &Value| object.pointer("/spec/template").cloned();
-    let differs = match (because, &before) {
-        (Because::Wanted, Some(before)) => before.template != prepared.mark.template,
-        (Because::Wanted, None) | (Because::Drift, _) => part(&seen) != part(&prepared.object),
-    };
-    let runs = whole.as_ref().and_then(|it| it.pointer("/spec/replicas")) != Some(&Value::from(0));
-    Some(Difference {
-        because,
-        field: compare::first_difference(&prepared.object, &seen).unwrap_or_default(),
-        rolls: differs && runs && target.kind == Kind::Deployment,
-        before,
-    })
-}
-
 /// Whether the DeploymentVersion of this uid controls the object.
 fn is_ours(live: &Live<'_>, uid: &str) -> bool {
     let owner = live.meta.controller.as_ref();
@@ -437,59 +390,4 @@ fn unwanted(
         }
     }
     writes
-}
-
-/// Calls those whose turn it is to follow their base.
-fn turns(situation: &Situation<'_>, memory: &mut Memory) -> Vec<Write> {
-    let groups: Vec<(rolling::Group, BTreeSet<Key>)> =
-        memory.waiting.iter().map(|(group, members)| (group.clone(), members.clone())).collect();
-    let mut writes = Vec::new();
-    for (group, members) in groups {
-        let rolling = still_rolling(situation, &group, memory);
-        let mut places = situation.max_rolling.max(1).saturating_sub(rolling.len());
-        let is_active = |dpv: &&VersionFacts| in_use::usage(situation.inventory, dpv) == Use::Active;
-        let waiting = || members.iter().filter_map(|key| situation.inventory.dpvs.get(key));
-        let mut others = waiting().filter(|dpv| !is_active(dpv)).peekable();
-        let none_else = others.peek().is_none() && rolling.is_empty();
-        let last = waiting().filter(is_active).filter(|_| none_else);
-        for dpv in others.chain(last) {
-            if places == 0 {
-                break;
-            }
-            let called = clone(situation, dpv, Turn::Called, memory);
-            if !called.is_empty() {
-                places -= 1;
-                writes.extend(called);
-            }
-        }
-        // Where nothing is heard of those that roll, their time runs out.
-        if let (Some(next), Some(first)) = (rolling.iter().min(), members.first()) {
-            memory.alarm(first, *next);
-        }
-    }
-    writes
-}
-
-/// Until when each of a base's versions counts that roll out now.
-fn still_rolling(situation: &Situation<'_>, group: &rolling::Group, memory: &mut Memory) -> Vec<Timestamp> {
-    let started = memory.started.iter().filter(|(_, (of, _))| of == group).map(|(key, _)| key);
-    let deployments: BTreeSet<Key> = memory.index.rolling(group).chain(started).cloned().collect();
-    let mut until = Vec::new();
-    for key in deployments {
-        let reference = ObjectReference { kind: Kind::Deployment, key };
-        let live = live(situation.inventory, &reference);
-        let since = memory.started.get(&reference.key).map(|(_, since)| *since);
-        let owner = live.and_then(|live| live.meta.version());
-        let busy = owner.is_some_and(|owner| memory.is_busy(&Lane::Clone(owner)));
-        let behind = memory.echoes.is_behind(&reference, live.map(|live| live.meta), situation.now).is_some();
-        let object = live.and_then(|live| live.object).map(Document::value);
-        let object = object.as_ref();
-        if !busy && !behind && !object.is_some_and(rolling::is_unfinished) {
-            memory.started.remove(&reference.key);
-            continue;
-        }
-        let progress = memory.progressed(&reference.key, object, situation);
-        until.extend(rolling::counts_until(progress, since).filter(|until| *until > situation.now));
-    }
-    until
 }

@@ -24,6 +24,7 @@ pub mod address;
 pub mod compare;
 pub mod contests;
 pub mod decide;
+pub mod difference;
 pub mod echoes;
 pub mod endings;
 pub mod events;
@@ -40,6 +41,7 @@ pub mod rolling;
 pub mod sight;
 pub mod status;
 pub mod troubles;
+pub mod turns;
 mod words;
 pub mod writer;
 
