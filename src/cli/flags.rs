@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use crate::edge::{AccessLog, Config, Limits};
+use crate::routes;
 
 /// Where to listen, and whom to believe.
 #[derive(Debug, Clone, Args)]
@@ -348,9 +349,7 @@ fn fields(text: &str) -> Result<usize, String> {
 
 /// A network as `10.0.0.0/8`, or one address.
 fn network(text: &str) -> Result<IpNet, String> {
-    let one = || text.parse::<std::net::IpAddr>().map(IpNet::from).ok();
-    let network = text.parse::<IpNet>().ok().or_else(one);
-    network.map(|net| net.trunc()).ok_or_else(|| format!("`{text}` is no network; write it as 10.0.0.0/8"))
+    routes::network::network(text).ok_or_else(|| format!("`{text}` is no network; write it as 10.0.0.0/8"))
 }
 
 #[cfg(test)]

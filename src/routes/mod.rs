@@ -10,6 +10,7 @@ mod describe;
 pub mod explain;
 mod find;
 mod hosts;
+pub mod network;
 pub mod pages;
 mod path;
 pub mod route;

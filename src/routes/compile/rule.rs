@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::findings::Findings;
 use crate::api::{self, PathMatch, RuleMatch, ValueMatch, VersionId};
 use crate::routes::condition::{Condition, is_forwarding};
+use crate::routes::network::network;
 use crate::routes::rules::{Depends, Entry, Rule, Rules};
 use crate::routes::value::{PathTest, ValueTest, WholeRegex};
 
@@ -129,8 +130,7 @@ fn method(text: &str) -> Result<Method, Fault> {
 }
 
 fn range(text: &str) -> Result<IpNet, Fault> {
-    let one = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| one()).map_err(|_| {
+    network(text).ok_or_else(|| {
         Fault("InvalidCidr", String::new(), format!("`{text}` is no address range, as `10.0.0.0/8` is one"))
     })
 }
