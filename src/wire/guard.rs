@@ -181,6 +181,7 @@ struct Survey<'r> {
     connection: Options,
     upgrades: usize,
     upgrade_to_websocket: bool,
+    authorized: bool,
     expect: Option<&'r HeaderValue>,
     expect_other: bool,
     request_ids: usize,
@@ -230,11 +231,15 @@ impl<'r> Survey<'r> {
                 self.expect = Some(value);
             }
             header::VIA if names_pseudonym(value.as_bytes(), &terms.pseudonym) => return Err(Refusal::Loop),
+            header::AUTHORIZATION => {
+                if std::mem::replace(&mut self.authorized, true) {
+                    return Err(Refusal::AuthorizationRepeated);
+                }
+            }
             // What most requests bring along, so that it passes without a look at its text.
             header::ACCEPT
             | header::ACCEPT_ENCODING
             | header::ACCEPT_LANGUAGE
-            | header::AUTHORIZATION
             | header::CACHE_CONTROL
             | header::CONTENT_TYPE
             | header::COOKIE

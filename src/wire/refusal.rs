@@ -47,6 +47,8 @@ pub enum Refusal {
     FieldsTooLarge,
     /// More than 32 options in `Connection`.
     ConnectionOptions,
+    /// More than one `Authorization`: one server would go by the first, another by the last (nginx refuses it).
+    AuthorizationRepeated,
     /// `Transfer-Encoding` that is anything but `chunked`, once.
     TransferEncoding,
     /// `Transfer-Encoding` and `Content-Length` in one message.
@@ -102,6 +104,7 @@ impl Refusal {
             Self::FieldsTooMany => (LARGE, "fields_too_many"),
             Self::FieldsTooLarge => (LARGE, "fields_too_large"),
             Self::ConnectionOptions => (BAD, "connection_options"),
+            Self::AuthorizationRepeated => (BAD, "authorization_repeated"),
             Self::TransferEncoding => (BAD, "transfer_encoding"),
             Self::FramingConflict => (BAD, "framing_conflict"),
             Self::ContentLength => (BAD, "content_length"),
@@ -141,6 +144,7 @@ impl Refusal {
             Self::FieldsTooMany => "The request has too many header fields.",
             Self::FieldsTooLarge => "The request's header is too large.",
             Self::ConnectionOptions => "The Connection field names too many options.",
+            Self::AuthorizationRepeated => "The request has more than one Authorization field.",
             Self::TransferEncoding => "Transfer-Encoding must be chunked, once, or absent.",
             Self::FramingConflict => "The request has both Transfer-Encoding and Content-Length.",
             Self::ContentLength => "Content-Length must be one whole number.",

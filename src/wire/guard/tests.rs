@@ -57,6 +57,13 @@ fn a_plain_request() {
 }
 
 #[test]
+fn line_46_credentials_come_once() {
+    let one = ("authorization", "Basic eA==");
+    admitted(&get("/", &[("host", "a"), one]));
+    assert_eq!(refused(&get("/", &[("host", "a"), one, one])), Refusal::AuthorizationRepeated);
+}
+
+#[test]
 fn lines_26_and_27_hosts() {
     assert_eq!(refused(&get("/", &[])), Refusal::HostMissing);
     assert_eq!(refused(&old(get("/", &[]))), Refusal::HostMissing);
@@ -274,6 +281,7 @@ fn every_refusal_is_told_apart() {
         FieldsTooMany,
         FieldsTooLarge,
         ConnectionOptions,
+        AuthorizationRepeated,
         TransferEncoding,
         FramingConflict,
         ContentLength,

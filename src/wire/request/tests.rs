@@ -311,6 +311,8 @@ proptest! {
         path in "(/[a-z0-9.]{1,8}){1,4}",
         query in prop::option::of("[a-z0-9=&/?]{0,12}"),
     ) {
+        // Two would be refused.
+        prop_assume!(sent.iter().filter(|(name, _)| *name == "authorization").count() < 2);
         let named = named.join(", ");
         let mut all = vec![("host", "a.example")];
         all.extend(sent.iter().map(|(name, value)| (*name, value.as_str())));
